@@ -1,0 +1,1 @@
+"""The certificate authority, certificates, enrolment tokens and content-signing keys."""

@@ -1,0 +1,1 @@
+"""The computers that this console looks after, and how they are doing."""

@@ -1,0 +1,73 @@
+"""The registry through which modules join the console without the console knowing them.
+
+A module calls `register_module` in `AppConfig.ready()` with its menu entries, its handlers of
+messages from endpoints, and what it publishes to endpoints that come online. The console walks the
+registry; it never imports a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from protocol.messages import Message
+
+# (endpoint id, its message, when the gateway received it) in the order of arrival.
+Received = tuple[UUID, Any, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MenuEntry:
+    """One line of the navigation. `permission` is `app_label.codename`; `group` its heading."""
+
+    group: str
+    title: str
+    icon: str
+    url_name: str
+    permission: str
+    order: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What one module adds to the console.
+
+    `handlers` maps a message type to a service that stores a batch of such messages inside the
+    ingester's transaction, idempotently. `api_urls` and `page_urls` are URL modules by name.
+    `websocket_routes` is a dotted name of a list of Channels routes.
+    """
+
+    name: str
+    menu: Sequence[MenuEntry] = ()
+    handlers: dict[type[Message], Callable[[Sequence[Received]], None]] = field(
+        default_factory=dict
+    )
+    on_endpoint_enrolled: Sequence[Callable[[UUID], None]] = ()
+    api_urls: str = ""
+    page_urls: str = ""
+    websocket_routes: str = ""
+
+
+_modules: dict[str, Module] = {}
+
+
+def register_module(module: Module) -> None:
+    """Add a module. Raises ValueError when its name or one of its messages is taken."""
+    if module.name in _modules:
+        raise ValueError(f"module {module.name} is registered twice")
+    for message in module.handlers:
+        if message in message_handlers():
+            raise ValueError(f"{message.__name__} has two handlers")
+    _modules[module.name] = module
+
+
+def modules() -> list[Module]:
+    """List the registered modules in the order of their registration."""
+    return list(_modules.values())
+
+
+def message_handlers() -> dict[type[Message], Callable[[Sequence[Received]], None]]:
+    """Map every message type to the one service that stores it."""
+    return {kind: call for module in modules() for kind, call in module.handlers.items()}

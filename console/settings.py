@@ -1,0 +1,226 @@
+"""All settings of the console. Defaults run everything on one machine; see docs/operations.md.
+
+Every value comes from the environment; a secret `NAME` may also stand in a file named by
+`NAME_FILE`. Wrong values are found by the system checks in `console.core.checks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from console.core.database import database_from_url
+from console.core.secrets import read_or_create_secret
+
+
+def _port(name: str, default: int) -> int:
+    return int(os.environ.get(name, default))
+
+
+def _names(name: str, default: str) -> list[str]:
+    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
+
+
+# ---------------------------------------------------------------- places
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
+KEYS_DIR = DATA_DIR / "keys"
+
+# ---------------------------------------------------------------- addresses
+# The names and addresses under which endpoints and browsers reach this console; all of them stand
+# in the server certificates. The first is what installers and sessions use.
+VEDETTE_NAMES = _names("VEDETTE_NAMES", f"{socket.gethostname()},localhost,127.0.0.1")
+VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS", "127.0.0.1")
+VEDETTE_ENDPOINT_ADDRESS = os.environ.get("VEDETTE_ENDPOINT_ADDRESS", "0.0.0.0")  # noqa: S104 - endpoints come from everywhere; mutual TLS guards the port
+VEDETTE_WEB_PORT = _port("VEDETTE_WEB_PORT", 8443)
+VEDETTE_GATEWAY_PORT = _port("VEDETTE_GATEWAY_PORT", 17472)
+VEDETTE_SESSIONS_PORT = _port("VEDETTE_SESSIONS_PORT", 17475)
+VEDETTE_STATUS_PORT = _port("VEDETTE_STATUS_PORT", 17443)
+
+# ---------------------------------------------------------------- Django
+SECRET_KEY = read_or_create_secret(
+    "django.key", keys_directory=KEYS_DIR, environment="VEDETTE_SECRET_KEY"
+)
+DEBUG = False
+ALLOWED_HOSTS = [*VEDETTE_NAMES, "localhost", "127.0.0.1", "[::1]"]
+CSRF_TRUSTED_ORIGINS = _names("VEDETTE_TRUSTED_ORIGINS", "")
+ROOT_URLCONF = "console.urls"
+ASGI_APPLICATION = "console.asgi.application"
+AUTH_USER_MODEL = "access.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "knox",
+    "guardian",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "console.core",
+    "console.audit",
+    "console.access",
+    "console.certificates",
+    "console.endpoints",
+    "console.gateway",
+    "directconnect",
+    "threatresponse.intel",
+    "threatresponse.deployment",
+    "threatresponse.alerts",
+    "threatresponse.live",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# ---------------------------------------------------------------- database and Redis
+DATABASES = {
+    "default": database_from_url(
+        os.environ.get("DATABASE_URL", ""), default_path=DATA_DIR / "console.sqlite3"
+    )
+}
+
+# A Unix socket's path must fit into 107 bytes; a deep data directory does not.
+_socket = DATA_DIR / "run" / "valkey.sock"
+if len(str(_socket)) > 107:
+    _name = hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:16]
+    _socket = Path(tempfile.gettempdir()) / f"vedette-{_name}" / "valkey.sock"
+VALKEY_SOCKET = _socket
+REDIS_URL = os.environ.get("REDIS_URL", f"unix://{VALKEY_SOCKET}?db=0")
+_is_unix = REDIS_URL.startswith("unix://")
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # redis-py 8 gives sockets a time-out of 5 s; the layer blocks longer than that on purpose,
+        # and every idle consumer would die of it.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "capacity": 1000},
+    }
+}
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace(
+    "?db=", "?virtual_host="
+)
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "interactive"
+CELERY_TIMEZONE = "UTC"
+
+# ---------------------------------------------------------------- browsers
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+CSRF_COOKIE_SECURE = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
+}
+MEDIA_ROOT = DATA_DIR / "files"
+# Alpine, inside Unfold, evaluates its attributes: without 'unsafe-eval' no menu opens.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'", "'unsafe-eval'"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "object-src": ["'none'"],
+    }
+}
+
+# ---------------------------------------------------------------- API
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vedette",
+    "DESCRIPTION": "See, ask, hunt and contain on every computer you look after.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+}
+REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Vedette",
+    "SITE_HEADER": "Vedette",
+    "SITE_SYMBOL": "visibility",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -1,0 +1,1 @@
+"""The Signal language: grammar, parser, compiler and evaluator of rules over live events."""

@@ -1,0 +1,1 @@
+"""Live sessions with endpoints, shared by every module that needs one."""

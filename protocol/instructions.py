@@ -1,0 +1,54 @@
+"""What makes an endpoint act. Every instruction travels inside a signed envelope.
+
+The agent checks the signature before it decodes the rest, then audience, expiry and sequence
+(see `protocol.signing`); only then the instruction reaches a handler.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+
+class Instruction(msgspec.Struct, kw_only=True, tag_field="t"):
+    """The base of all instructions."""
+
+
+class SignalRule(msgspec.Struct, kw_only=True):
+    """One Signal as deployed to an endpoint."""
+
+    intel_id: UUID
+    revision: int
+    name: str
+    definition: str
+    platforms: list[str]
+    techniques: list[str] = []
+
+
+class ApplyIntel(Instruction, tag="intel.apply"):
+    """Replace everything that the engine evaluates by these rules."""
+
+    revision: int
+    signals: list[SignalRule]
+
+
+class OpenSession(Instruction, tag="session.open"):
+    """Dial the sessions service and attach to this live session.
+
+    `address` is `host:port`; the session's id and `ticket` go into the WebSocket's path.
+    """
+
+    session_id: UUID
+    address: str
+    ticket: str
+
+
+class ReplaceCertificate(Instruction, tag="certificate.replace"):
+    """Ask for a new certificate over the enrolment service, with the present one as proof."""
+
+    address: str
+
+
+AnyInstruction: TypeAlias = ApplyIntel | OpenSession | ReplaceCertificate

@@ -1,0 +1,33 @@
+"""What every test may ask for: the shared public data, and root where root is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+IN_CI = bool(os.environ.get("CI"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of public rules and logs; skip with the reason where there is none."""
+    folder = Path(os.environ.get("VEDETTE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if folder.is_dir():
+        return folder
+    reason = f"public test data is not at {folder}: set VEDETTE_TEST_DATA"
+    if IN_CI:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests that need root when there is none; in CI they must run."""
+    if os.geteuid() == 0 or IN_CI:
+        return
+    skip = pytest.mark.skip(reason="needs root: run ./vedette test as root")
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(skip)

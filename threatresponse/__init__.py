@@ -1,0 +1,1 @@
+"""Threat Response: intel, its deployment to endpoints, the alerts it raises and live endpoints."""
