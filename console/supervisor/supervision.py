@@ -1,0 +1,75 @@
+"""Keep a table of programs alive, and stop them in the opposite order of their start."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from console.supervisor.exceptions import ProgramFailed
+from console.supervisor.process import Program, SupervisedProcess
+
+WATCH_INTERVAL = 0.25
+
+
+class Supervisor:
+    """Runs programs until told to stop. `report` gets one sentence per event of note."""
+
+    def __init__(self, *, log_directory: Path, report: Callable[[str], None]) -> None:
+        self._log_directory = log_directory
+        self._report = report
+        self._processes: list[SupervisedProcess] = []
+        self._stopping = threading.Event()
+
+    def start(self, program: Program) -> SupervisedProcess:
+        """Start a program and watch it from now on."""
+        process = SupervisedProcess(program, log_path=self._log_directory / f"{program.name}.log")
+        process.start(now=time.monotonic())
+        self._processes.append(process)
+        return process
+
+    def wait_until(
+        self, is_ready: Callable[[], bool], *, what: str, within: float, interval: float = 0.1
+    ) -> None:
+        """Wait for a condition while watching the programs; at most `within` seconds.
+
+        Raises ProgramFailed when a program ends meanwhile or the time is over, with the end of
+        the log that explains it. Returns early when stopping was requested.
+        """
+        deadline = time.monotonic() + within
+        while not self._stopping.is_set() and not is_ready():
+            for process in self._processes:
+                if process.exit_code is not None:
+                    raise ProgramFailed(
+                        f"{process.program.name} ended with code {process.exit_code} "
+                        f"({process.log_path}):\n{process.last_lines()}"
+                    )
+            if time.monotonic() > deadline:
+                raise ProgramFailed(f"{what} was not ready within {within:g} s")
+            self._stopping.wait(interval)
+
+    def watch(self, still_wanted: Sequence[Callable[[], None]] = ()) -> None:
+        """Restart what dies until `request_stop`; calls each of `still_wanted` every round."""
+        while not self._stopping.wait(WATCH_INTERVAL):
+            now = time.monotonic()
+            for process in self._processes:
+                if sentence := process.watch(now=now):
+                    self._report(sentence)
+            for call in still_wanted:
+                call()
+
+    def request_stop(self) -> None:
+        """End `watch` and `wait_until`; safe to call from a signal handler."""
+        self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Tell whether a stop was requested."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Stop every program, last started first. Safe to call twice."""
+        for process in reversed(self._processes):
+            process.stop()
+        self._processes.clear()

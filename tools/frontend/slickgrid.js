@@ -1,0 +1,2 @@
+// What the event grid needs of SlickGrid, as one global: `Slick`.
+export { SlickGrid, SlickEvent, SlickEventHandler, SlickRowSelectionModel } from "slickgrid";
