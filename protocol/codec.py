@@ -117,9 +117,7 @@ def _dialect(name: str, limit: int, words: Any) -> Dialect[Any]:
 
 
 UPWARD: Final[Dialect[Upward]] = _dialect("agent to gateway", limits.UPWARD_MESSAGE, Upward)
-DOWNWARD: Final[Dialect[Downward]] = _dialect(
-    "gateway to agent", limits.DOWNWARD_MESSAGE, Downward
-)
+DOWNWARD: Final[Dialect[Downward]] = _dialect("gateway to agent", limits.DOWNWARD_MESSAGE, Downward)
 LIVE_UPWARD: Final[Dialect[LiveUpward]] = _dialect(
     "agent to live session", limits.LIVE_UPWARD_MESSAGE, LiveUpward
 )

@@ -93,26 +93,30 @@ class Process(msgspec.Struct, array_like=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, array_like=True, kw_only=True):
-    """What every event has: when it happened and the process that did it (None: unknown)."""
+    """What every event has: when it happened and the process that did it (None: unknown).
+
+    Every event repeats `kw_only`: without it msgspec would put its own fields ahead of these two,
+    and a field appended to an event would move them.
+    """
 
     at: int
     process: Process | None
 
 
-class ProcessStarted(Recorded, tag="process.started"):
+class ProcessStarted(Recorded, kw_only=True, tag="process.started"):
     """A process began to run an image (exec), or was already running when recording began."""
 
     already_running: bool = False
 
 
-class ProcessExited(Recorded, tag="process.exited"):
+class ProcessExited(Recorded, kw_only=True, tag="process.exited"):
     """A process ended, with its exit code, or the number of the POSIX signal that killed it."""
 
     exit_code: int = 0
     killed_by: int = 0
 
 
-class FileEvent(Recorded, tag="file"):
+class FileEvent(Recorded, kw_only=True, tag="file"):
     """A file changed. `operation` is one of `FILE_OPERATIONS`.
 
     `original_path` is set for renames. `md5`, `sha1` and `sha256` are set when the content was
@@ -129,7 +133,7 @@ class FileEvent(Recorded, tag="file"):
     directory: bool = False
 
 
-class NetworkEvent(Recorded, tag="network"):
+class NetworkEvent(Recorded, kw_only=True, tag="network"):
     """A connection was made, accepted, refused or closed.
 
     Addresses are in their canonical text form; `operation` is one of `NETWORK_OPERATIONS`,
@@ -145,7 +149,7 @@ class NetworkEvent(Recorded, tag="network"):
     domain: str = ""
 
 
-class DnsEvent(Recorded, tag="dns"):
+class DnsEvent(Recorded, kw_only=True, tag="dns"):
     """A name was asked for. `record_type` is the DNS name of the type (`A`, `AAAA`, ...)."""
 
     query: str
@@ -154,7 +158,7 @@ class DnsEvent(Recorded, tag="dns"):
     server: str = ""
 
 
-class RegistryEvent(Recorded, tag="registry"):
+class RegistryEvent(Recorded, kw_only=True, tag="registry"):
     """A Windows registry key or value changed."""
 
     operation: str
@@ -163,7 +167,7 @@ class RegistryEvent(Recorded, tag="registry"):
     value_data: str = ""
 
 
-class ImageLoaded(Recorded, tag="image"):
+class ImageLoaded(Recorded, kw_only=True, tag="image"):
     """A process loaded a library or the kernel a driver."""
 
     path: str
@@ -178,7 +182,7 @@ class ImageLoaded(Recorded, tag="image"):
     description: str = ""
 
 
-class SecurityEvent(Recorded, tag="security"):
+class SecurityEvent(Recorded, kw_only=True, tag="security"):
     """A logon, logoff, failed logon or change of privilege."""
 
     operation: str

@@ -101,7 +101,7 @@ class FrameAfterClose(ConnectionViolation):
 
 
 class ConnectionMisused(ProtocolError):
-    """This end asked its own connection for something impossible; the connection lives on."""
+    """A call on this end that is impossible now; the connection lives on."""
 
 
 class ConnectionNotOpen(ConnectionMisused):
@@ -109,7 +109,7 @@ class ConnectionNotOpen(ConnectionMisused):
 
 
 class StreamNotOpen(ConnectionMisused):
-    """This end has no such stream, or it is not in a state that allows the call."""
+    """No such stream at this end, or not in a state that allows the call."""
 
 
 class CreditExceeded(ConnectionMisused):
@@ -145,7 +145,7 @@ class ExpiredInstruction(InstructionRefused):
 
 
 class ReplayedInstruction(InstructionRefused):
-    """This sequence, or a later one, was accepted before."""
+    """The same sequence, or a later one, was accepted before."""
 
 
 class UnreadableInstruction(InstructionRefused):

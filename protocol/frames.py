@@ -70,7 +70,7 @@ class StreamOpening(msgspec.Struct, frozen=True, kw_only=True):
 
     purpose: Annotated[str, msgspec.Meta(max_length=limits.PURPOSE_TEXT)]
     priority: Priority = Priority.NORMAL
-    length: Annotated[int, msgspec.Meta(ge=0, lt=2**63)] | None = None
+    length: Annotated[int, msgspec.Meta(ge=0, le=2**62)] | None = None
 
 
 class OpenFrame(msgspec.Struct, frozen=True):
@@ -127,16 +127,8 @@ class CloseFrame(msgspec.Struct, frozen=True):
     reason: str
 
 
-Frame: TypeAlias = (
-    MessageFrame
-    | OpenFrame
-    | ResumeFrame
-    | DataFrame
-    | CreditFrame
-    | EndFrame
-    | CancelFrame
-    | CloseFrame
-)
+StreamFrame: TypeAlias = OpenFrame | ResumeFrame | DataFrame | CreditFrame | EndFrame | CancelFrame
+Frame: TypeAlias = MessageFrame | CloseFrame | StreamFrame
 
 _opening_encoder: Final = msgspec.msgpack.Encoder()
 _opening_decoder: Final = msgspec.msgpack.Decoder(StreamOpening)
@@ -144,25 +136,31 @@ _opening_decoder: Final = msgspec.msgpack.Decoder(StreamOpening)
 
 def encode_frame(frame: Frame) -> bytes:
     """Write one frame. The caller keeps payloads within `limits.FRAME_PAYLOAD`."""
+    kind, flags, stream_id, body = _lay_out(frame)
+    return HEADER.pack(kind, flags, stream_id) + body
+
+
+def _lay_out(frame: Frame) -> tuple[FrameType, int, int, bytes]:
     match frame:
         case MessageFrame(payload, more):
-            return HEADER.pack(FrameType.MESSAGE, MORE if more else 0, 0) + payload
+            parts = FrameType.MESSAGE, MORE if more else 0, 0, payload
         case DataFrame(stream_id, payload):
-            return HEADER.pack(FrameType.DATA, 0, stream_id) + payload
+            parts = FrameType.DATA, 0, stream_id, payload
         case CreditFrame(stream_id, credit):
-            return HEADER.pack(FrameType.CREDIT, 0, stream_id) + _CREDIT.pack(credit)
+            parts = FrameType.CREDIT, 0, stream_id, _CREDIT.pack(credit)
         case OpenFrame(stream_id, opening):
-            return HEADER.pack(FrameType.OPEN, 0, stream_id) + _opening_encoder.encode(opening)
+            parts = FrameType.OPEN, 0, stream_id, _opening_encoder.encode(opening)
         case ResumeFrame(stream_id, offset, credit, prefix_sha256):
-            return HEADER.pack(FrameType.RESUME, 0, stream_id) + _RESUME.pack(
-                offset, credit, prefix_sha256
-            )
+            body = _RESUME.pack(offset, credit, prefix_sha256)
+            parts = FrameType.RESUME, 0, stream_id, body
         case EndFrame(stream_id, sha256):
-            return HEADER.pack(FrameType.END, 0, stream_id) + sha256
+            parts = FrameType.END, 0, stream_id, sha256
         case CancelFrame(stream_id, reason):
-            return HEADER.pack(FrameType.CANCEL, 0, stream_id) + _cut_reason(reason)
-        case CloseFrame(code, reason):
-            return HEADER.pack(FrameType.CLOSE, 0, 0) + bytes([code]) + _cut_reason(reason)
+            parts = FrameType.CANCEL, 0, stream_id, _cut_reason(reason)
+        case _:
+            body = bytes([frame.code]) + _cut_reason(frame.reason)
+            parts = FrameType.CLOSE, 0, 0, body
+    return parts
 
 
 def parse_frame(received: bytes) -> Frame:
@@ -268,7 +266,7 @@ def _read_reason(payload: bytes) -> str:
         raise MalformedFrame(f"a reason that is not UTF-8: {error}") from error
 
 
-_STREAM_PARSERS: Final[dict[int, Callable[[int, bytes], Frame]]] = {
+_STREAM_PARSERS: Final[dict[int, Callable[[int, bytes], StreamFrame]]] = {
     FrameType.OPEN: _parse_open,
     FrameType.RESUME: _parse_resume,
     FrameType.DATA: _parse_data,

@@ -37,7 +37,8 @@ class ApplyIntel(Instruction, tag="intel.apply"):
 class OpenSession(Instruction, tag="session.open"):
     """Dial the sessions service and attach to this live session.
 
-    `address` is `host:port`; the session's id and `ticket` go into the WebSocket's path.
+    `address` is `host:port`; the session's id goes into the WebSocket's path, `ticket`
+    into its `Authorization: Ticket` header, because paths land in logs.
     """
 
     session_id: UUID

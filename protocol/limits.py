@@ -49,9 +49,9 @@ CREDIT_WINDOW = 1 * MIB
 PURPOSE_TEXT = 256
 REASON_TEXT = 512
 
-# Messages that wait for a slow peer. Above this the sender must wait, or drop the peer. One
-# largest message always fits.
-SEND_QUEUE = 2 * DOWNWARD_MESSAGE
+# A slow peer's messages wait in memory. When this much waits already, no further one is taken:
+# the sender must wait, or drop the peer.
+SEND_QUEUE = 1 * MIB
 
 # What `frames_to_send` hands out at once: a control message queued behind it waits for this much,
 # 20 ms at 100 Mbit/s.
