@@ -31,12 +31,27 @@ class MenuEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointOperation:
+    """Something to do with one endpoint, offered on its page as a button that posts.
+
+    `url_name` takes the endpoint's id. With `needs_online` the button is idle while it is offline.
+    """
+
+    title: str
+    icon: str
+    url_name: str
+    permission: str
+    needs_online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """What one module adds to the console.
 
     `handlers` maps a message type to a service that stores a batch of such messages inside the
     ingester's transaction, idempotently. `api_urls` and `page_urls` are URL modules by name.
-    `websocket_routes` is a dotted name of a list of Channels routes.
+    `websocket_routes` is a dotted name of a list of Channels routes, `home` one of a function
+    `(user, *, now) -> console.core.home.HomePart`.
     """
 
     name: str
@@ -48,6 +63,8 @@ class Module:
     api_urls: str = ""
     page_urls: str = ""
     websocket_routes: str = ""
+    home: str = ""
+    endpoint_operations: Sequence[EndpointOperation] = ()
 
 
 _modules: dict[str, Module] = {}
@@ -71,3 +88,8 @@ def modules() -> list[Module]:
 def message_handlers() -> dict[type[Message], Callable[[Sequence[Received]], None]]:
     """Map every message type to the one service that stores it."""
     return {kind: call for module in modules() for kind, call in module.handlers.items()}
+
+
+def endpoint_operations() -> list[EndpointOperation]:
+    """List what modules offer to do with one endpoint."""
+    return [operation for module in modules() for operation in module.endpoint_operations]

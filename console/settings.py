@@ -10,6 +10,7 @@ import hashlib
 import os
 import socket
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from console.core.database import database_from_url
 from console.core.secrets import read_or_create_secret
 
 
-def _port(name: str, default: int) -> int:
+def _number(name: str, default: int) -> int:
     return int(os.environ.get(name, default))
 
 
@@ -29,7 +30,6 @@ def _names(name: str, default: str) -> list[str]:
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
 KEYS_DIR = DATA_DIR / "keys"
-AUTHORITY_FILE = KEYS_DIR / "authority.pem"
 
 # ---------------------------------------------------------------- addresses
 # The names and addresses under which endpoints and browsers reach this console; all of them stand
@@ -37,10 +37,12 @@ AUTHORITY_FILE = KEYS_DIR / "authority.pem"
 VEDETTE_NAMES = _names("VEDETTE_NAMES", f"{socket.gethostname()},localhost,127.0.0.1")
 VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS", "127.0.0.1")
 VEDETTE_ENDPOINT_ADDRESS = os.environ.get("VEDETTE_ENDPOINT_ADDRESS", "0.0.0.0")  # noqa: S104 - endpoints come from everywhere; mutual TLS guards the port
-VEDETTE_WEB_PORT = _port("VEDETTE_WEB_PORT", 8443)
-VEDETTE_GATEWAY_PORT = _port("VEDETTE_GATEWAY_PORT", 17472)
-VEDETTE_SESSIONS_PORT = _port("VEDETTE_SESSIONS_PORT", 17475)
-VEDETTE_STATUS_PORT = _port("VEDETTE_STATUS_PORT", 17443)
+# Addresses or networks of reverse proxies: only their word about who is behind them counts.
+VEDETTE_TRUSTED_PROXIES = _names("VEDETTE_TRUSTED_PROXIES", "")
+VEDETTE_WEB_PORT = _number("VEDETTE_WEB_PORT", 8443)
+VEDETTE_GATEWAY_PORT = _number("VEDETTE_GATEWAY_PORT", 17472)
+VEDETTE_SESSIONS_PORT = _number("VEDETTE_SESSIONS_PORT", 17475)
+VEDETTE_STATUS_PORT = _number("VEDETTE_STATUS_PORT", 17443)
 
 # ---------------------------------------------------------------- Django
 SECRET_KEY = read_or_create_secret(
@@ -117,6 +119,7 @@ TEMPLATES = [
 ]
 
 AUTHENTICATION_BACKENDS = [
+    "console.access.login_attempts.LoginGuard",
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
@@ -204,7 +207,12 @@ REST_FRAMEWORK: dict[str, Any] = {
         "knox.auth.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
+    "DEFAULT_PERMISSION_CLASSES": ["console.core.api.permissions.ActionPermissions"],
+    "DEFAULT_PAGINATION_CLASS": "console.core.api.pagination.CursorPages",
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "console.core.api.errors.problem_from",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -217,12 +225,45 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
 }
-REST_KNOX = {"TOKEN_TTL": None, "AUTO_REFRESH": False}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(hours=_number("VEDETTE_API_TOKEN_HOURS", 12)),
+    "AUTO_REFRESH": False,
+}
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Vedette",
     "SITE_HEADER": "Vedette",
-    "SITE_SYMBOL": "visibility",
+    "SITE_SUBHEADER": "Endpoint watch",
+    "SITE_ICON": "console.core.navigation.logo",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "console.core.navigation.logo"}
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "DASHBOARD_CALLBACK": "console.core.home.home_context",
+    "STYLES": ["console.core.navigation.stylesheet"],
+    "SCRIPTS": ["console.core.navigation.keyboard_script"],
+    "SIDEBAR": {
+        "show_search": False,
+        "command_search": True,
+        "navigation": "console.core.navigation.sidebar",
+    },
+    # One accent, a deep teal; severities have colours of their own in console.css.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .018 195)",
+            "100": "oklch(94% .04 195)",
+            "200": "oklch(89% .07 195)",
+            "300": "oklch(82% .1 195)",
+            "400": "oklch(74% .115 195)",
+            "500": "oklch(64% .11 197)",
+            "600": "oklch(50% .095 200)",
+            "700": "oklch(43% .08 203)",
+            "800": "oklch(37% .065 206)",
+            "900": "oklch(31% .055 208)",
+            "950": "oklch(24% .045 210)",
+        }
+    },
 }

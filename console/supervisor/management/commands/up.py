@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +18,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from console.access.services import ensure_first_administrator
-from console.certificates.authority import ensure_authority, ensure_server_certificate
-from console.certificates.services import create_enrolment_token
-from console.certificates.signing import ensure_signing_key
+from console.certificates import tls
+from console.certificates.services import create_enrolment_token, prepare_keys
 from console.core.actor import Actor
 from console.supervisor import startup
 from console.supervisor.exceptions import CannotStart
@@ -62,6 +62,10 @@ class Command(BaseCommand):
         except CannotStart as refusal:
             raise CommandError(str(refusal)) from refusal
 
+    @property
+    def _authority(self) -> Path:
+        return Path(settings.KEYS_DIR) / tls.AUTHORITY_CERTIFICATE
+
     def _start(self, supervisor: Supervisor, began: float) -> None:
         now = timezone.now()
         startup.check_ports_are_free()
@@ -75,9 +79,7 @@ class Command(BaseCommand):
             call_command("check", fail_level="ERROR", verbosity=0)
             call_command("migrate", interactive=False, verbosity=0)
         with self._step("Preparing keys and certificates"):
-            ensure_authority(now)
-            ensure_server_certificate(settings.VEDETTE_NAMES, now)
-            ensure_signing_key(now)
+            prepare_keys(now=now)
         with self._step("Preparing pages"):
             startup.prepare_static_files()
         password = ensure_first_administrator(
@@ -88,7 +90,7 @@ class Command(BaseCommand):
             for program in programs:
                 supervisor.start(program)
             supervisor.wait_until(
-                lambda: startup.console_health(settings.AUTHORITY_FILE)[0],
+                lambda: startup.console_health(self._authority)[0],
                 what="the console",
                 within=90,
             )
@@ -102,14 +104,14 @@ class Command(BaseCommand):
         if not startup.agent_is_enrolled():
             with self._step("Enrolling an agent on this machine"):
                 now = timezone.now()
-                _, token = create_enrolment_token(
+                token = create_enrolment_token(
                     name="this machine",
                     uses=1,
                     expires_at=now + timedelta(minutes=startup.AGENT_TOKEN_LIFETIME_MINUTES),
                     actor=ACTOR,
                     now=now,
                 )
-                startup.enrol_agent(authority=settings.AUTHORITY_FILE, token=token)
+                startup.enrol_agent(authority=self._authority, token=token.plain)
         with self._step("Starting the agent"):
             supervisor.start(agent())
         if os.geteuid() != 0:

@@ -1,0 +1,34 @@
+"""What all pages of the admin share: an admin that only shows, and states in words and shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold ships no types
+    """Lists and shows rows that services write; nothing can be typed over here."""
+
+    actions = None
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: rows come from services."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        """Refuse: rows are changed by services."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        """Refuse: rows are kept."""
+        return False
+
+
+def state_label(text: str, tone: str = "") -> SafeString:
+    """Show a state as a word with a shape; `tone` is empty, `good`, `warn` or `alarm`."""
+    return format_html('<span class="v-state {}">{}</span>', f"is-{tone}" if tone else "", text)
