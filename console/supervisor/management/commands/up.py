@@ -18,8 +18,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from console.access.services import ensure_first_administrator
-from console.certificates import tls
-from console.certificates.services import create_enrolment_token, prepare_keys
+from console.certificates import authority, tls
+from console.certificates.services import create_enrolment_token
+from console.certificates.signing import ensure_signing_key
 from console.core.actor import Actor
 from console.supervisor import startup
 from console.supervisor.exceptions import CannotStart
@@ -79,7 +80,9 @@ class Command(BaseCommand):
             call_command("check", fail_level="ERROR", verbosity=0)
             call_command("migrate", interactive=False, verbosity=0)
         with self._step("Preparing keys and certificates"):
-            prepare_keys(now=now)
+            authority.ensure_authority(now)
+            authority.ensure_server_certificate(settings.VEDETTE_NAMES, now)
+            ensure_signing_key(now)
         with self._step("Preparing pages"):
             startup.prepare_static_files()
         password = ensure_first_administrator(

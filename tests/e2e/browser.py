@@ -1,0 +1,54 @@
+"""Headless Chromium on a host, logged in to its console."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.e2e.console import PASSWORD, Console
+
+# Chromium must not look for hosts outside: there are none, and each attempt costs seconds.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def logged_in_page(console: Console, folder: Path) -> Iterator[Page]:
+    """Open the console's home page as its administrator; fail on errors of its scripts."""
+    errors: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_chromium_on(console, folder), args=list(ARGUMENTS)
+        )
+        context = browser.new_context(
+            ignore_https_errors=True, viewport={"width": 1440, "height": 900}
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        page.goto(f"{console.url}/")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("form#login-form button")
+        page.wait_for_url(f"{console.url}/")
+        yield page
+        browser.close()
+    assert errors == []
+
+
+def _chromium_on(console: Console, folder: Path) -> str:
+    """Write a program that starts Chromium on the console's host; the pipes pass through."""
+    wrapper = folder / "chromium"
+    command = " ".join(console.host.command("chromium"))
+    wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
+    return str(wrapper)
