@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -77,7 +78,7 @@ class Command(BaseCommand):
                 supervisor.start(valkey())
                 supervisor.wait_until(startup.valkey_answers, what="Valkey", within=30)
         with self._step("Preparing the database"):
-            call_command("check", fail_level="ERROR", verbosity=0)
+            call_command("check", fail_level="ERROR", stdout=io.StringIO())
             call_command("migrate", interactive=False, verbosity=0)
         with self._step("Preparing keys and certificates"):
             authority.ensure_authority(now)
@@ -131,6 +132,7 @@ class Command(BaseCommand):
             self._say(f"  password:  {password}   (shown once; change it after the first login)")
         else:
             self._say("  password:  as set before; ./vedette manage changepassword admin resets it")
+        self._say(f"  authority: {self._authority}   (import it where the browser warns)")
         self._say(f"  logs:      {settings.DATA_DIR / 'logs'}\n  Ctrl-C stops everything.")
 
     @contextmanager
