@@ -2,3 +2,5 @@
 
 Never imports Django or any console package. May import `eventstore`, `detection`, `protocol`.
 """
+
+__version__ = "0.1.0"

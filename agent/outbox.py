@@ -1,0 +1,227 @@
+"""Keep durable messages on disk until the console says that they are committed.
+
+Bounded: above its size the oldest message of the lowest priority goes first, and every loss is
+counted for ever. Idempotent: an id is stored once. When the disk is full, messages wait in a
+small piece of memory instead, the outbox says so, and moves them to disk as soon as that works.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import apsw
+
+from eventstore.connection import writing
+from eventstore.exceptions import EventStoreError
+from protocol.codec import UPWARD
+from protocol.messages import AlertRaised, Durable, InstructionCompleted, Upward
+
+log = logging.getLogger(__name__)
+
+# An attacker who fills the disk must not silence the alerts about it: this much still waits in
+# memory. An ordinary alert takes 1 to 4 KiB.
+HELD_IN_MEMORY_BYTES = 1024 * 1024
+JOURNAL_BYTES = 4 * 1024 * 1024
+BUSY_TIMEOUT_MS = 2_000
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS message (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE,
+    priority INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS message_least_worthy ON message (priority, position);
+CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT;
+INSERT OR IGNORE INTO tally VALUES ('dropped', 0), ('bytes', 0);
+CREATE TRIGGER IF NOT EXISTS message_came AFTER INSERT ON message BEGIN
+    UPDATE tally SET number = number + length(new.body) WHERE name = 'bytes';
+END;
+CREATE TRIGGER IF NOT EXISTS message_went AFTER DELETE ON message BEGIN
+    UPDATE tally SET number = number - length(old.body) WHERE name = 'bytes';
+END;
+"""
+
+
+class Worth(enum.IntEnum):
+    """What is given up first when the outbox is full: the lowest number."""
+
+    OUTCOME = 1
+    ALERT = 2
+
+
+def worth_of(message: Durable) -> Worth:
+    """Say how much a message is worth when not all of them can be kept."""
+    return Worth.ALERT if isinstance(message, AlertRaised) else Worth.OUTCOME
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One message that the console has not acknowledged."""
+
+    position: int
+    id: UUID
+    message: Upward
+
+
+class Outbox:
+    """The durable messages of one agent. Used from one thread."""
+
+    def __init__(self, path: Path, *, key: bytes, max_bytes: int) -> None:
+        """Open or make the outbox; a damaged one is put aside, and a new one begun.
+
+        Raises `apsw.Error` when the file cannot be used at all.
+        """
+        try:
+            self._database = _open(path, key)
+        except (apsw.NotADBError, apsw.CorruptError) as error:
+            log.warning("the outbox is damaged and was put aside: %s", error)
+            path.replace(path.with_suffix(".damaged"))
+            self._database = _open(path, key)
+        self._max_bytes = max_bytes
+        self._held: OrderedDict[UUID, bytes] = OrderedDict()
+        self._held_worth: dict[UUID, Worth] = {}
+        self._dropped_unsaved = 0
+        self.problem = ""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes of messages wait."""
+        return self._tally("bytes") + sum(map(len, self._held.values()))
+
+    @property
+    def dropped(self) -> int:
+        """How many messages were lost since this endpoint was enrolled."""
+        return self._tally("dropped") + self._dropped_unsaved
+
+    @property
+    def waiting(self) -> int:
+        """How many messages the console has not acknowledged."""
+        return self._number("SELECT count(*) FROM message") + len(self._held)
+
+    def put(self, messages: Iterable[AlertRaised | InstructionCompleted]) -> None:
+        """Keep these messages; on disk before this returns, unless `problem` says otherwise."""
+        entries = [(message.id, worth_of(message), UPWARD.encode(message)) for message in messages]
+        if entries and not self._stored(entries):
+            for entry in entries:
+                self._hold(*entry)
+
+    def after(self, position: int, *, limit: int) -> list[Waiting]:
+        """List waiting messages behind this position, oldest first.
+
+        What only memory holds comes last, with position 0: it is offered again every time.
+        """
+        rows = self._database.execute(
+            "SELECT position, id, body FROM message WHERE position > ? ORDER BY position LIMIT ?",
+            (position, limit),
+        )
+        found = [Waiting(at, UUID(bytes=name), UPWARD.decode(body)) for at, name, body in rows]
+        room = limit - len(found)
+        held = list(self._held.items())[: max(room, 0)]
+        return found + [Waiting(0, name, UPWARD.decode(body)) for name, body in held]
+
+    def forget(self, ids: Collection[UUID]) -> None:
+        """Remove what the console has committed; unknown ids are left alone."""
+        keys = [(name.bytes,) for name in ids]
+        for name in ids:
+            self._held.pop(name, None)
+            self._held_worth.pop(name, None)
+        try:
+            with writing(self._database):
+                self._database.executemany("DELETE FROM message WHERE id = ?", keys)
+        except EventStoreError as error:
+            # They stay, are sent once more, and the console recognises their ids.
+            self._report(error)
+
+    def settle(self) -> None:
+        """Move what memory holds to disk, if the disk takes it again."""
+        if not self._held and not self._dropped_unsaved and not self.problem:
+            return
+        entries = [(name, self._held_worth[name], body) for name, body in self._held.items()]
+        if self._stored(entries):
+            self._held.clear()
+            self._held_worth.clear()
+
+    def close(self) -> None:
+        """Close the file; what memory still held is tried once more."""
+        self.settle()
+        self._database.close()
+
+    def _stored(self, entries: list[tuple[UUID, Worth, bytes]]) -> bool:
+        rows = [(name.bytes, int(worth), body) for name, worth, body in entries]
+        try:
+            with writing(self._database):
+                self._database.executemany(
+                    "INSERT OR IGNORE INTO message (id, priority, body) VALUES (?, ?, ?)", rows
+                )
+                dropped = self._make_room() + self._dropped_unsaved
+                self._database.execute(
+                    "UPDATE tally SET number = number + ? WHERE name = 'dropped'", (dropped,)
+                )
+        except EventStoreError as error:
+            self._report(error)
+            return False
+        if self.problem:
+            log.info("the outbox can write to its disk again")
+        self.problem = ""
+        self._dropped_unsaved = 0
+        return True
+
+    def _make_room(self) -> int:
+        """Delete the least worthy messages until the rest fits; return how many went."""
+        dropped = 0
+        while self._tally("bytes") > self._max_bytes:
+            self._database.execute(
+                "DELETE FROM message WHERE position = "
+                "(SELECT position FROM message ORDER BY priority, position LIMIT 1)"
+            )
+            dropped += 1
+        return dropped
+
+    def _hold(self, name: UUID, worth: Worth, body: bytes) -> None:
+        self._held.setdefault(name, body)
+        self._held_worth[name] = worth
+        while sum(map(len, self._held.values())) > HELD_IN_MEMORY_BYTES:
+            least = min(self._held, key=lambda held: self._held_worth[held])
+            del self._held[least], self._held_worth[least]
+            self._dropped_unsaved += 1
+
+    def _report(self, error: Exception) -> None:
+        if not self.problem:
+            log.error("the outbox cannot write to its disk: %s", error)
+        self.problem = "The outbox cannot write to its disk: new alerts wait in memory only."
+
+    def _tally(self, name: str) -> int:
+        return self._number("SELECT number FROM tally WHERE name = ?", name)
+
+    def _number(self, query: str, *bindings: str) -> int:
+        for (number,) in self._database.execute(query, bindings):
+            return int(number)
+        raise AssertionError("every query here returns one row")
+
+
+def _open(path: Path, key: bytes) -> apsw.Connection:
+    database = apsw.Connection(str(path))
+    try:
+        database.pragma("cipher", "aes128cbc")
+        # 32 bytes after "raw:" skip the slow derivation that is meant for pass phrases.
+        material = hashlib.blake2b(key, digest_size=32, person=b"vedette-outbox").digest()
+        database.pragma("hexkey", (b"raw:" + material).hex())
+        database.set_busy_timeout(BUSY_TIMEOUT_MS)
+        # FULL: an alert that was put here survives a power cut; alerts are rare (see throttle).
+        for name, setting in (("journal_mode", "wal"), ("synchronous", "full")):
+            database.pragma(name, setting)
+        database.pragma("cache_size", -512)  # KiB, negated: SQLite's way to say kibibytes
+        database.pragma("journal_size_limit", JOURNAL_BYTES)
+        database.execute(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database

@@ -1,0 +1,222 @@
+"""Put the parts of the agent together, and run them until somebody says stop.
+
+This is the one place that knows every part. The order of the parts is the order of their start;
+they stop in the reverse one: first nothing new is recorded, at last the console hears goodbye.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import SystemRandom
+
+from agent import __version__
+from agent.addresses import Address
+from agent.alerting import Alerting
+from agent.capabilities import capability_names, handlers_for
+from agent.clock import ConsoleClock, wall_time
+from agent.delivery import Delivery
+from agent.directories import Directories
+from agent.identity import Enrolment, store_key
+from agent.instructions import Instructions
+from agent.intel import Intel
+from agent.link import Link, LinkDuties
+from agent.machine import boot_id, describe_machine, this_platform
+from agent.outbox import Outbox
+from agent.recorder.recorder import Recorder
+from agent.recording import Recording
+from agent.renewal import Renewal
+from agent.sessions import Sessions
+from agent.settings import Settings
+from agent.status import Reported, StatusReporter
+from agent.status_socket import serve_status
+from agent.store_keeper import StoreKeeper
+from agent.supervisor import Part, Supervisor
+from agent.throttle import AlertThrottle, Window
+from agent.tls import mutual_context
+from eventstore.salvage import open_or_salvage
+from protocol.instructions import ApplyIntel, OpenSession, ReplaceCertificate
+from protocol.messages import VERSION_NEWEST, VERSION_OLDEST, Hello, InstructionCompleted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Powers:
+    """The handlers behind the capability table."""
+
+    intel: Intel
+    sessions: Sessions
+    renewal: Renewal
+
+    async def apply_intel(self, instruction: ApplyIntel) -> str:
+        return await self.intel.apply(instruction)
+
+    async def open_session(self, instruction: OpenSession) -> str:
+        return await self.sessions.open(instruction)
+
+    async def replace_certificate(self, instruction: ReplaceCertificate) -> str:
+        return await self.renewal.replace(instruction)
+
+
+class AgentProgram:
+    """One agent on one home. Make it, `run` it once, `close` it."""
+
+    def __init__(self, directories: Directories, settings: Settings, enrolment: Enrolment) -> None:
+        """Open the stores and load what was deployed. Raises `AgentError` or `EventStoreError`."""
+        self._directories = directories
+        self._random = SystemRandom()
+        self._platform = this_platform()
+        self._clock = ConsoleClock()
+        key = store_key(directories.store_key_file)
+        self._store, self._salvaged = open_or_salvage(
+            directories.store_file, key=key, now=datetime.now(UTC)
+        )
+        self._outbox = Outbox(directories.outbox_file, key=key, max_bytes=settings.outbox.max_bytes)
+        self._delivery = Delivery(self._outbox, random=self._random)
+        self._intel = Intel(intel_file=directories.intel_file, platform=self._platform)
+        self._intel.load()
+        self._keeper = StoreKeeper(self._store, settings=settings.store)
+        self._alerting = self._make_alerting(settings)
+        # Alerts first: what is detected goes out even if it cannot be stored.
+        self._recording = Recording(
+            lambda: Recorder(directories.data),
+            consumers=(self._alerting.take, self._keeper.take),
+        )
+        self._renewal = Renewal(
+            directories=directories, enrolment=enrolment, clock=self._clock, random=self._random
+        )
+        self._sessions = Sessions(
+            store=self._store,
+            host_name=describe_machine().host_name,
+            context=self._tls_context,
+        )
+        self._instructions = self._make_instructions(enrolment)
+        self._reporter = self._make_reporter()
+        self._link = Link(
+            duties=LinkDuties(
+                hello=self._hello,
+                status=self._reporter.report,
+                instruct=self._instructions.receive,
+                target=self._target,
+            ),
+            delivery=self._delivery,
+            clock=self._clock,
+            random=self._random,
+        )
+        self._supervisor = Supervisor(self._parts(), random=self._random)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        log.info("Vedette agent %s begins", __version__)
+        await self._supervisor.run(stop)
+        log.info("stopped")
+
+    def close(self) -> None:
+        """Close what is on disk."""
+        self._outbox.close()
+        self._store.close()
+
+    def _parts(self) -> list[Part]:
+        return [
+            Part("event store", self._keeper.run, self._flush_store),
+            Part("link", self._link.run, self._link.leave),
+            Part("certificate renewal", self._renewal.run),
+            Part("live sessions", self._sessions.run),
+            Part("instructions", self._instructions.run),
+            Part("status", self._reporter.run),
+            Part("status socket", self._serve_status),
+            Part("recorder", self._recording.run),
+        ]
+
+    async def _flush_store(self) -> None:
+        self._keeper.flush()
+
+    async def _serve_status(self) -> None:
+        await serve_status(
+            self._directories.status_socket, lambda: self._reporter.local(self._link)
+        )
+
+    def _problems_of_parts(self) -> list[str]:
+        problems = [*self._supervisor.problems(), *self._link.problems()]
+        if self._salvaged is not None:
+            problems.append(
+                f"The event store was damaged ({self._salvaged.reason}): "
+                f"{self._salvaged.saved} events were saved, the rest is in "
+                f"{self._salvaged.set_aside.name}."
+            )
+        return problems
+
+    def _make_alerting(self, settings: Settings) -> Alerting:
+        window = Window(settings.throttle.alerts, float(settings.throttle.window_seconds))
+        return Alerting(
+            intel=self._intel,
+            throttle=AlertThrottle(window),
+            outbox=self._outbox,
+            delivery=self._delivery,
+        )
+
+    def _make_instructions(self, enrolment: Enrolment) -> Instructions:
+        powers = _Powers(self._intel, self._sessions, self._renewal)
+        return Instructions(
+            enrolment=enrolment,
+            memory_file=self._directories.sequence_file,
+            clock=self._clock,
+            handlers=handlers_for(self._platform, powers),
+            report=self._report_completed,
+        )
+
+    def _make_reporter(self) -> StatusReporter:
+        return StatusReporter(
+            Reported(
+                recorder=self._recording,
+                store=self._store,
+                store_keeper=self._keeper,
+                outbox=self._outbox,
+                intel=self._intel,
+                renewal=self._renewal,
+                problems=(
+                    self._problems_of_parts,
+                    self._keeper.problems,
+                    self._intel.problems,
+                    self._alerting.problems,
+                    self._instructions.problems,
+                    self._renewal.problems,
+                ),
+            )
+        )
+
+    def _report_completed(self, completed: InstructionCompleted) -> None:
+        self._outbox.put([completed])
+        self._delivery.notify()
+
+    def _hello(self) -> Hello:
+        return Hello(
+            version_oldest=VERSION_OLDEST,
+            version_newest=VERSION_NEWEST,
+            agent_version=__version__,
+            boot_id=boot_id(),
+            sent_at=wall_time(),
+            platform=describe_machine(),
+            capabilities=capability_names(self._platform),
+            intel_revision=self._intel.deployed.revision,
+            sequence=self._instructions.sequence,
+        )
+
+    def _target(self) -> tuple[Address, ssl.SSLContext]:
+        return self._renewal.enrolment.gateway_address, self._tls_context()
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """Make it anew for every dial: the certificate may have been renewed meanwhile."""
+        return mutual_context(
+            authority_file=self._directories.authority_file,
+            identity_file=self._directories.identity_file,
+        )

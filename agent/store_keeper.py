@@ -1,0 +1,136 @@
+"""Keep recorded events in the event store, within what the computer can spare.
+
+Events reach the disk within half a second. When the disk is full, storing stops, says so and
+comes back by itself; detection goes on meanwhile, and what was not stored is counted as lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from agent.clock import wall_time
+from agent.settings import StoreSettings
+from eventstore.exceptions import StoreBusy, StoreFull
+from eventstore.retention import prune_piece
+from eventstore.store import EventStore
+from protocol.events import Event, kind_of
+from protocol.messages import KindCounters
+
+log = logging.getLogger(__name__)
+
+FLUSH_INTERVAL = 0.25
+RETRY_INTERVAL = 2.0
+PRUNE_INTERVAL = 10.0
+DAY = 24 * 3600 * 1_000_000
+# Events that wait in memory while another program holds the store; beyond this they are lost.
+MOST_PENDING = 50_000
+
+
+class StoreKeeper:
+    """The only writer of the event store."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        settings: StoreSettings,
+        free_bytes: Callable[[], int] | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._free_bytes = free_bytes or self._measured_free_bytes
+        self._retry_at = 0.0
+        self._prune_at = 0.0
+        self._not_stored: Counter[str] = Counter()
+        self.full = False
+
+    @property
+    def free_bytes(self) -> int:
+        """How much room the disk of the event store has."""
+        return self._free_bytes()
+
+    def problems(self) -> list[str]:
+        """Say that events are not stored, and how many were not."""
+        lost = sum(self._not_stored.values())
+        if self.full:
+            return [
+                f"The disk is full: events are not stored until it has room ({lost} so far). "
+                "Detection goes on."
+            ]
+        return []
+
+    def corrected(self, counters: dict[str, KindCounters]) -> dict[str, KindCounters]:
+        """Count what was recorded but could not be stored as lost."""
+        return {
+            kind: KindCounters(
+                seen=counted.seen,
+                filtered=counted.filtered,
+                recorded=max(counted.recorded - self._not_stored[kind], 0),
+                lost=counted.lost + self._not_stored[kind],
+            )
+            for kind, counted in counters.items()
+        }
+
+    def take(self, events: Sequence[Event]) -> None:
+        """Keep these events; they are on disk after the next flush."""
+        if self.full or self._store.writer.pending > MOST_PENDING:
+            self._not_stored.update(kind_of(event) for event in events)
+            return
+        self._store.writer.append(events)
+
+    async def run(self) -> None:
+        """Flush and prune for ever."""
+        while True:
+            self.flush()
+            self.prune()
+            await asyncio.sleep(FLUSH_INTERVAL)
+
+    def prune(self) -> None:
+        """Forget a little of what is too old or too much, when it is time to look."""
+        if time.monotonic() < self._prune_at:
+            return
+        try:
+            pruned = prune_piece(
+                self._store.connection,
+                max_bytes=self._settings.max_bytes,
+                keep_since=wall_time() - self._settings.max_days * DAY,
+            )
+        except (StoreBusy, StoreFull) as error:
+            log.warning("old events could not be removed: %s", error)
+        else:
+            if pruned.more:
+                return
+        self._prune_at = time.monotonic() + PRUNE_INTERVAL
+
+    def flush(self) -> None:
+        """Write what is pending, unless the disk has no room for it."""
+        if self.full and time.monotonic() < self._retry_at:
+            return
+        if self._free_bytes() < self._settings.keep_free_bytes:
+            self._stop_storing("less is free than the agent must leave")
+            return
+        try:
+            if self._store.writer.pending:
+                self._store.writer.flush()
+        except StoreFull as error:
+            self._stop_storing(str(error))
+        except StoreBusy as error:
+            log.warning("the event store is busy: %s", error)
+        else:
+            if self.full:
+                log.info("the event store can write again")
+            self.full = False
+
+    def _stop_storing(self, reason: str) -> None:
+        if not self.full:
+            log.error("events are not stored any more: %s", reason)
+        self.full = True
+        self._retry_at = time.monotonic() + RETRY_INTERVAL
+
+    def _measured_free_bytes(self) -> int:
+        return shutil.disk_usage(self._store.path.parent).free

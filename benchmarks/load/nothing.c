@@ -1,0 +1,5 @@
+/* A program that ends at once: what exec_load starts. */
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,414 @@
+"""The always-on channel against a real gateway that is polite, busy or hostile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from random import SystemRandom
+from uuid import uuid4
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from agent.addresses import Address, read_address
+from agent.channel import notice_dead_peers
+from agent.clock import ConsoleClock
+from agent.delivery import Delivery
+from agent.directories import Directories
+from agent.identity import Enrolment, store_key
+from agent.link import NEVER, Link, LinkDuties
+from agent.machine import describe_machine
+from agent.outbox import Outbox
+from agent.tls import mutual_context
+from protocol.frames import HEADER, FrameType
+from protocol.messages import (
+    Acknowledge,
+    Heartbeat,
+    Hello,
+    Instruct,
+    InstructionCompleted,
+    Later,
+    StatusReport,
+    Upward,
+)
+from tests.agent.authority import Authority
+from tests.agent.gateway import Gateway, eventually, listening, now
+
+
+class LinkUnderTest:
+    """A link with everything that it needs, on a home of its own."""
+
+    def __init__(self, directories: Directories, address: str, *, patience: float = 30.0) -> None:
+        self.directories = directories
+        self.address = address
+        self.instructed: list[bytes] = []
+        self.clock = ConsoleClock()
+        self.outbox = Outbox(
+            directories.outbox_file,
+            key=store_key(directories.store_key_file),
+            max_bytes=1 << 20,
+        )
+        self.delivery = Delivery(self.outbox, random=SystemRandom(), patience=patience)
+        duties = LinkDuties(
+            hello=self._hello,
+            status=self._status,
+            instruct=self._instruct,
+            target=self._target,
+        )
+        self.link = Link(
+            duties=duties, delivery=self.delivery, clock=self.clock, random=SystemRandom()
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    def put(self) -> InstructionCompleted:
+        message = InstructionCompleted(id=uuid4(), sequence=1, outcome="done")
+        self.outbox.put([message])
+        self.delivery.notify()
+        return message
+
+    def _target(self) -> tuple[Address, ssl.SSLContext]:
+        context = mutual_context(
+            authority_file=self.directories.authority_file,
+            identity_file=self.directories.identity_file,
+        )
+        return read_address(self.address), context
+
+    async def _instruct(self, envelope: bytes) -> None:
+        self.instructed.append(envelope)
+
+    def _hello(self) -> Hello:
+        return Hello(
+            version_oldest=1,
+            version_newest=1,
+            agent_version="1",
+            boot_id="b",
+            sent_at=now(),
+            platform=describe_machine(),
+            capabilities=[],
+            intel_revision=0,
+            sequence=0,
+        )
+
+    def _status(self) -> StatusReport:
+        return StatusReport(
+            sent_at=now(),
+            started_at=0,
+            sources=[],
+            counters={},
+            cpu_percent=0,
+            memory_bytes=0,
+            store_bytes=0,
+            store_oldest_at=0,
+            disk_free_bytes=0,
+            outbox_bytes=0,
+            outbox_dropped=0,
+            intel_revision=0,
+            signals=0,
+            problems=[],
+        )
+
+
+@contextlib.asynccontextmanager
+async def _running(made: LinkUnderTest) -> AsyncIterator[LinkUnderTest]:
+    async with asyncio.TaskGroup() as group:
+        made.task = group.create_task(made.link.run())
+        try:
+            yield made
+        finally:
+            made.task.cancel()
+    made.outbox.close()
+
+
+@pytest.fixture
+async def link(
+    gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+) -> AsyncIterator[LinkUnderTest]:
+    async with _running(LinkUnderTest(directories, gateway.address)) as made:
+        yield made
+
+
+class TestConversation:
+    async def test_begins_with_hello_and_goes_on_with_heartbeats(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        await eventually(lambda: len(gateway.of(Heartbeat)) >= 2)
+
+        assert isinstance(gateway.heard[0], Hello)
+        assert gateway.of(StatusReport)
+        assert link.link.is_connected
+        assert link.link.problems() == []
+
+    async def test_presents_its_own_certificate(
+        self, gateway: Gateway, link: LinkUnderTest, enrolled_there: Enrolment
+    ) -> None:
+        await eventually(lambda: gateway.socket)
+        assert gateway.socket is not None
+
+        shown = gateway.socket.transport.get_extra_info("ssl_object").getpeercert()
+
+        assert ("URI", f"urn:uuid:{enrolled_there.endpoint_id}") in shown["subjectAltName"]
+
+    async def test_takes_over_the_consoles_time(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        hour = 3600 * 1_000_000
+        gateway.server_at = lambda: now() + hour
+
+        await eventually(lambda: link.clock.now() > now() + hour // 2)
+
+    async def test_cannot_be_made_to_spin_by_its_console(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        gateway.heartbeat_interval = -1.0
+
+        await eventually(lambda: len(gateway.of(Heartbeat)) >= 2)
+
+        assert len(gateway.of(Heartbeat)) < 50
+
+    async def test_hands_instructions_on(self, gateway: Gateway, link: LinkUnderTest) -> None:
+        await eventually(lambda: gateway.of(Heartbeat))
+
+        await gateway.send(Instruct(envelope=b"signed"))
+
+        assert await eventually(lambda: link.instructed) == [b"signed"]
+
+    async def test_leaves_with_goodbye(self, gateway: Gateway, link: LinkUnderTest) -> None:
+        await eventually(lambda: link.link.is_connected)
+        message = link.put()
+
+        await link.link.leave()
+
+        assert [o.id for o in gateway.outcomes] == [message.id]
+        assert type(gateway.heard[-1]).__name__ == "Goodbye"
+
+
+class TestDelivery:
+    async def test_sends_until_acknowledged(self, gateway: Gateway, link: LinkUnderTest) -> None:
+        message = link.put()
+
+        await eventually(lambda: gateway.outcomes)
+        await eventually(lambda: link.outbox.waiting == 0)
+
+        assert [o.id for o in gateway.outcomes] == [message.id]
+
+    async def test_sends_again_on_the_next_connection(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        gateway.acknowledges = False
+        message = link.put()
+        await eventually(lambda: gateway.outcomes)
+        assert gateway.socket is not None
+        gateway.acknowledges = True
+
+        await gateway.socket.close(1012)
+        await eventually(lambda: link.outbox.waiting == 0)
+
+        assert [o.id for o in gateway.outcomes] == [message.id, message.id]
+
+    async def test_waits_when_told_later_without_a_storm(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        told: list[float] = []
+
+        def later(message: Upward) -> Later | Acknowledge | None:
+            if not isinstance(message, InstructionCompleted):
+                return None
+            told.append(time.monotonic())
+            if len(told) == 1:
+                return Later(retry_after=1.0, reason="disk full")
+            return Acknowledge(ids=[message.id])
+
+        gateway.on_message = later
+        link.put()
+
+        await eventually(lambda: link.outbox.waiting == 0)
+
+        assert len(told) == 2
+        assert told[1] - told[0] >= 1.0
+        assert len(gateway.dialled_at) == 1
+
+    async def test_ignores_acknowledgements_of_what_it_never_sent(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        await eventually(lambda: gateway.of(Heartbeat))
+
+        await gateway.send(Acknowledge(ids=[uuid4()]))
+        link.put()
+
+        await eventually(lambda: link.outbox.waiting == 0)
+
+    async def test_sends_again_what_is_not_acknowledged_in_time_ever_more_patiently(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        gateway.acknowledges = False
+        made = LinkUnderTest(directories, gateway.address, patience=0.2)
+        async with _running(made) as link:
+            message = link.put()
+            begun = time.monotonic()
+            await eventually(lambda: len(gateway.outcomes) == 3)
+            seconds = time.monotonic() - begun
+
+        assert {o.id for o in gateway.outcomes} == {message.id}
+        assert seconds >= 0.2 + 0.4
+
+    async def test_moves_thousands_without_losing_or_doubling_one(
+        self, gateway: Gateway, link: LinkUnderTest
+    ) -> None:
+        messages = [
+            InstructionCompleted(id=uuid4(), sequence=n, outcome="done") for n in range(2000)
+        ]
+        link.outbox.put(messages)
+        link.delivery.notify()
+
+        await eventually(lambda: link.outbox.waiting == 0)
+
+        assert sorted(o.sequence for o in gateway.outcomes) == list(range(2000))
+
+
+class TestComingBack:
+    async def test_comes_back_after_a_hang_up(self, gateway: Gateway, link: LinkUnderTest) -> None:
+        await eventually(lambda: gateway.of(Heartbeat))
+        assert gateway.socket is not None
+
+        await gateway.socket.close(1011)
+
+        await eventually(lambda: len(gateway.of(Hello)) >= 2)
+
+    async def test_honours_the_wait_in_goodbye(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        gateway.goodbye = ("draining", 1.5)
+        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+            await eventually(lambda: len(gateway.dialled_at) == 2)
+
+            assert gateway.dialled_at[1] - gateway.dialled_at[0] >= 1.5
+            assert "draining" in link.link.problems()[0]
+
+    async def test_stays_away_when_told_never_to_come_back(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        gateway.goodbye = ("revoked", None)
+        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+            await eventually(lambda: link.link.state == "waiting")
+
+            assert link.link.wait == NEVER
+            assert "revoked" in link.link.problems()[0]
+
+    async def test_survives_a_console_that_is_not_there(
+        self, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        async with _running(LinkUnderTest(directories, "127.0.0.1:1")) as link:
+            await eventually(lambda: link.link.state == "waiting")
+
+            assert "cannot be reached" in link.link.problems()[0]
+
+
+class TestStrangers:
+    async def test_refuses_a_gateway_of_another_ca(
+        self,
+        foreign_authority: Authority,
+        directories: Directories,
+        enrolled_there: Enrolment,
+        tmp_path: Path,
+    ) -> None:
+        async with (
+            listening(Gateway(), foreign_authority.server_context(tmp_path)) as stranger,
+            _running(LinkUnderTest(directories, stranger.address)) as link,
+        ):
+            await eventually(lambda: link.link.reason)
+
+            assert "not the console" in link.link.reason
+            assert stranger.heard == []
+
+    async def test_refuses_a_gateway_of_another_name(
+        self,
+        authority: Authority,
+        directories: Directories,
+        enrolled_there: Enrolment,
+        tmp_path: Path,
+    ) -> None:
+        context = authority.server_context(tmp_path, host="gateway.example", mutual=True)
+        async with (
+            listening(Gateway(), context) as stranger,
+            _running(LinkUnderTest(directories, stranger.address)) as link,
+        ):
+            await eventually(lambda: link.link.reason)
+
+            assert "not the console" in link.link.reason
+            assert stranger.heard == []
+
+    async def test_says_that_its_certificate_is_refused(
+        self,
+        authority: Authority,
+        foreign_authority: Authority,
+        directories: Directories,
+        enrolled_there: Enrolment,
+        tmp_path: Path,
+    ) -> None:
+        context = authority.server_context(tmp_path)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(cadata=foreign_authority.pem)
+        async with (
+            listening(Gateway(), context) as strict,
+            _running(LinkUnderTest(directories, strict.address)) as link,
+        ):
+            await eventually(lambda: link.link.reason)
+
+            assert "may be revoked" in link.link.reason
+            assert strict.heard == []
+
+    @pytest.mark.parametrize(
+        "frame",
+        [
+            b"",
+            b"garbage",
+            b"\xff" * 70_000,
+            HEADER.pack(FrameType.MESSAGE, 0, 0) + b"\x00\xc1",
+            HEADER.pack(FrameType.MESSAGE, 0, 0) + b"\x01" + b"\x28\xb5\x2f\xfd" + b"\xff" * 50,
+            "text",
+        ],
+        ids=["nothing", "garbage", "too long", "not a message", "bomb", "text"],
+    )
+    async def test_hangs_up_on_a_gateway_that_speaks_garbage(
+        self,
+        gateway: Gateway,
+        directories: Directories,
+        enrolled_there: Enrolment,
+        frame: bytes | str,
+    ) -> None:
+        async def speak(websocket: ServerConnection) -> None:
+            await websocket.send(frame)
+            await websocket.wait_closed()
+
+        gateway.on_dial = speak
+        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+            await eventually(lambda: link.link.reason)
+            assert link.link.state == "waiting"
+
+    async def test_hangs_up_on_an_announcement_of_a_gigabyte(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        async def announce(websocket: ServerConnection) -> None:
+            # RFC 6455, section 5.2: a final binary frame with a 64-bit length.
+            websocket.transport.write(b"\x82\x7f" + (1 << 30).to_bytes(8, "big") + b"x")
+            await websocket.wait_closed()
+
+        gateway.on_dial = announce
+        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+            await eventually(lambda: link.link.reason)
+            assert link.link.state == "waiting"
+
+
+class TestDeadPeers:
+    def test_are_noticed_by_the_kernel_within_seconds(self) -> None:
+        with socket.socket() as connected:
+            notice_dead_peers(connected)
+
+            assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 3
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 8000

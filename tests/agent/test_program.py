@@ -1,0 +1,206 @@
+"""The whole agent as a real process, over real TLS, with the recorder that works here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from agent.directories import Directories
+from agent.identity import Enrolment
+from protocol.instructions import ApplyIntel, OpenSession, SignalRule
+from protocol.live import EventRows, FetchRows, SearchEvents, SearchStanding, SessionOpened
+from protocol.messages import Goodbye, Heartbeat, Hello, StatusReport
+from tests.agent.agent_process import AgentProcess, run_command, running_agent
+from tests.agent.gateway import Gateway, eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.root]
+
+
+def rule(
+    definition: str, *, name: str = "Test rule", platforms: list[str] | None = None
+) -> SignalRule:
+    return SignalRule(
+        intel_id=uuid4(),
+        revision=1,
+        name=name,
+        definition=definition,
+        platforms=["linux"] if platforms is None else platforms,
+    )
+
+
+async def deploy(gateway: Gateway, rules: list[SignalRule], *, sequence: int = 1) -> None:
+    await gateway.instruct(ApplyIntel(revision=sequence, signals=rules), sequence=sequence)
+    await eventually(lambda: [o for o in gateway.outcomes if o.sequence == sequence])
+
+
+async def run_program(*words: str) -> None:
+    started = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.DEVNULL)
+    assert await started.wait() == 0
+
+
+async def recording(agent: AgentProcess) -> None:
+    async def is_recording() -> bool:
+        status = await agent.status()
+        return any(s["state"] == "running" for s in status.get("report", {}).get("sources", []))
+
+    while not await is_recording():
+        assert agent.process is not None
+        assert agent.process.poll() is None, agent.log()
+
+
+class TestAgent:
+    async def test_greets_beats_and_reports(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        async with running_agent(directories.home):
+            await eventually(lambda: len(gateway.of(Heartbeat)) >= 2)
+            report = (await eventually(lambda: gateway.of(StatusReport)))[0]
+
+        hello = gateway.of(Hello)[0]
+        assert hello.platform.os == "linux"
+        assert set(hello.capabilities) == {"intel.apply", "session.open", "certificate.replace"}
+        assert report.memory_bytes > 1_000_000
+        assert gateway.of(Goodbye)
+
+    async def test_raises_an_alert_with_ancestry(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        word = f"vedette-test-{uuid4()}"
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            deployed = rule(f"process.command_line contains '{word}'")
+            await deploy(gateway, [deployed])
+            await recording(agent)
+
+            await run_program("/bin/sh", "-c", f"/bin/echo {word}; true")
+            alerts = await eventually(lambda: gateway.alerts)
+
+        names = {alert.process.name for alert in gateway.alerts if alert.process}
+        assert alerts[0].intel_id == deployed.intel_id
+        assert alerts[0].matched[0].value == word
+        assert alerts[0].process is not None
+        assert "sh" in names or "dash" in names
+        pids = [ancestor.pid for ancestor in alerts[0].process.ancestors]
+        assert os.getpid() in pids
+
+    async def test_lets_an_analyst_search_and_follow(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        word = f"vedette-test-{uuid4()}"
+        session_id = uuid4()
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            await recording(agent)
+            opening = OpenSession(session_id=session_id, address=gateway.address, ticket="t1")
+            await gateway.instruct(opening, sequence=1, audience=enrolled_there.endpoint_id)
+            end = await eventually(lambda: gateway.sessions.get(str(session_id)))
+            await eventually(lambda: end.of(SessionOpened))
+            expression = f"process.command_line contains '{word}'"
+            await end.send(SearchEvents(search_id=1, expression=expression))
+            await eventually(lambda: any(s.complete for s in end.of(SearchStanding)))
+
+            await run_program("/bin/echo", word)
+            standing = await eventually(
+                lambda: [s for s in end.of(SearchStanding) if s.total > 0], within=2
+            )
+            await end.send(FetchRows(search_id=1, offset=0, limit=10, through=standing[-1].total))
+            rows = (await eventually(lambda: end.of(EventRows)))[0].rows
+
+        assert gateway.tickets[str(session_id)] == "Ticket t1"
+        assert rows[-1].event.process is not None
+        assert rows[-1].event.process.arguments == ("/bin/echo", word)
+
+    async def test_keeps_rules_and_events_over_sigkill(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        word = f"vedette-test-{uuid4()}"
+        assert directories.home is not None
+        gateway.acknowledges = False
+        first = AgentProcess(directories.home)
+        first.start()
+        await eventually(lambda: gateway.of(Heartbeat))
+        await deploy(gateway, [rule(f"process.command_line contains '{word}'")])
+        await recording(first)
+        await run_program("/bin/echo", word)
+        before = {alert.id for alert in await eventually(lambda: gateway.alerts)}
+        first.kill()
+        gateway.heard.clear()
+        gateway.acknowledges = True
+
+        async with running_agent(directories.home) as second:
+            hello = (await eventually(lambda: gateway.of(Hello)))[0]
+            await eventually(lambda: before <= {alert.id for alert in gateway.alerts})
+            await recording(second)
+            await run_program("/bin/echo", word)
+            await eventually(lambda: len({alert.id for alert in gateway.alerts}) > len(before))
+
+        assert hello.intel_revision == 1
+        assert hello.sequence in (0, 1)
+
+    async def test_leaves_nothing_running_behind(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            code = await agent.stop()
+
+        assert code == 0
+        assert not directories.status_socket.exists()
+        assert run_command(directories.home, "status").returncode == 3
+
+    async def test_refuses_a_second_instance(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            assert agent.process is not None
+
+            second = await agent.command("run")
+
+        assert second.returncode == 1
+        assert f"process {agent.process.pid}" in second.stderr
+        assert "Traceback" not in second.stderr
+
+
+class TestFullDisk:
+    @pytest.fixture
+    def directories(self, tmp_path: Path) -> Iterator[Directories]:
+        home = tmp_path / "home"
+        home.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", home], check=True)
+        yield Directories.under(home)
+        subprocess.run(["umount", "--lazy", home], check=True)
+
+    async def test_is_told_detected_through_and_recovered_from(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        word = f"vedette-test-{uuid4()}"
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            await deploy(gateway, [rule(f"process.command_line contains '{word}'")])
+            await recording(agent)
+            # Less is free than the agent must leave to the computer's own work.
+            await eventually(lambda: "disk is full" in _problems(gateway))
+            await run_program("/bin/echo", word)
+            await eventually(lambda: gateway.alerts)
+
+            await run_program("mount", "-o", "remount,size=900m", str(directories.home))
+
+            await eventually(lambda: "disk is full" not in _problems(gateway))
+
+
+def _problems(gateway: Gateway) -> str:
+    reports = gateway.of(StatusReport)
+    return " ".join(reports[-1].problems) if reports else ""
