@@ -1,13 +1,62 @@
-"""The Celery application: jobs of all apps, on the console's Redis."""
+"""The Celery application: jobs of all apps, on the console's Redis.
+
+Two queues: `interactive` for what a user waits for, `bulk` for what takes long. Worker and beat
+report to the health page from the loops that do their work.
+"""
 
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import redis
+import structlog
 from celery import Celery
+from celery.beat import PersistentScheduler
+from celery.signals import heartbeat_sent
+from django.conf import settings
+from kombu import Queue
+
+from console.core.health import REPORT_INTERVAL, report_alive
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_queues=[Queue("interactive"), Queue("bulk")],
+    beat_schedule_filename=str(settings.DATA_DIR / "run" / "beat"),
+    beat_scheduler="console.celery:ReportingScheduler",
+    beat_max_loop_interval=REPORT_INTERVAL,
+    # A job that a dying worker had begun is done again: jobs are idempotent.
+    task_acks_late=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+)
 app.autodiscover_tasks(related_name="jobs")
+
+
+class ReportingScheduler(PersistentScheduler):  # type: ignore[misc] # celery has no types
+    """Beat's scheduler, which also says that it is alive."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; return the seconds until the next look."""
+        _report("beat")
+        return float(super().tick(*args, **kwargs))
+
+
+def report_worker(**_: Any) -> None:
+    """Say that the worker is alive, at each of its own heartbeats."""
+    _report("worker")
+
+
+def _report(program: str) -> None:
+    try:
+        report_alive(program)
+    except redis.RedisError as error:
+        log.warning("celery.health_unreported", program=program, reason=str(error))
+
+
+heartbeat_sent.connect(report_worker, weak=False)

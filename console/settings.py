@@ -32,11 +32,17 @@ DATA_DIR = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
 KEYS_DIR = DATA_DIR / "keys"
 
 # ---------------------------------------------------------------- addresses
-# The names and addresses under which endpoints and browsers reach this console; all of them stand
-# in the server certificates. The first is what installers and sessions use.
-VEDETTE_NAMES = _names("VEDETTE_NAMES", f"{socket.gethostname()},localhost,127.0.0.1")
 VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS", "127.0.0.1")
 VEDETTE_ENDPOINT_ADDRESS = os.environ.get("VEDETTE_ENDPOINT_ADDRESS", "0.0.0.0")  # noqa: S104 - endpoints come from everywhere; mutual TLS guards the port
+# The names and addresses under which endpoints and browsers reach this console; all of them stand
+# in the server certificates. The first is what installers and sessions use. This machine's own are
+# always among them: its agent and the supervisor use them, whatever a user adds.
+_own_names = ("localhost", "127.0.0.1", "::1", VEDETTE_WEB_ADDRESS, VEDETTE_ENDPOINT_ADDRESS)
+VEDETTE_NAMES = [
+    name
+    for name in dict.fromkeys((*_names("VEDETTE_NAMES", socket.gethostname()), *_own_names))
+    if name not in {"0.0.0.0", "::"}  # noqa: S104 - every address, and no name of one
+]
 # Addresses or networks of reverse proxies: only their word about who is behind them counts.
 VEDETTE_TRUSTED_PROXIES = _names("VEDETTE_TRUSTED_PROXIES", "")
 VEDETTE_WEB_PORT = _number("VEDETTE_WEB_PORT", 8443)
@@ -123,6 +129,8 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
+# guardian would otherwise add a user to the table for whoever is not logged in.
+ANONYMOUS_USER_NAME = None
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -224,6 +232,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "AlertStateEnum": "threatresponse.alerts.models.Alert.State",
+        "SessionStateEnum": "directconnect.models.Session.State",
+    },
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(hours=_number("VEDETTE_API_TOKEN_HOURS", 12)),

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
+from console.core.api.schema import DocumentationView, SchemaView, no_such_address
+from console.core.views import show_health
 from console.modules import modules
 
+_api: list[URLPattern | URLResolver] = [
+    path("", include("console.access.api.urls")),
+    path("", include("console.audit.api.urls")),
+    path("", include("console.certificates.api.urls")),
+    path("", include("console.endpoints.api.urls")),
+    *(path("", include(module.api_urls)) for module in modules() if module.api_urls),
+    path("schema/", SchemaView.as_view(), name="schema"),
+    path("docs/", DocumentationView.as_view(), name="api-documentation"),
+    re_path("", no_such_address),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
-    *(path("api/v1/", include(module.api_urls)) for module in modules() if module.api_urls),
+    path("healthz/", show_health, name="health"),
+    path("api/v1/", include(_api)),
     *(path("", include(module.page_urls)) for module in modules() if module.page_urls),
     path("", admin.site.urls),
 ]

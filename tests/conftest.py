@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
+from django.conf import settings
+
+from tests.valkey import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
@@ -31,3 +36,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root"):
             item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[redis.Redis]:
+    """Start a real Valkey where the settings expect it; yield a client of it (bytes).
+
+    Its content lives as long as the session: a test that cares begins with `valkey.flushdb()`.
+    """
+    server = ValkeyServer(settings.VALKEY_SOCKET)
+    server.start()
+    client = server.client()
+    yield client
+    client.close()
+    server.stop()

@@ -19,6 +19,9 @@ class Authority(models.Model):
     not_after = models.DateTimeField()
     created_at = models.DateTimeField()
 
+    class Meta:
+        default_permissions = ("view",)
+
     def __str__(self) -> str:
         return self.name
 
@@ -43,6 +46,7 @@ class Certificate(models.Model):
     revocation_reason = models.CharField(max_length=255, blank=True)
 
     class Meta:
+        default_permissions = ("view",)
         constraints = (
             models.CheckConstraint(
                 condition=Q(not_after__gt=F("not_before")), name="certificate_has_a_life"
@@ -67,6 +71,8 @@ class EnrolmentToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        default_permissions = ("view", "add")
+        permissions = (("revoke_enrolmenttoken", "Can revoke an enrolment token"),)
         constraints = (
             models.CheckConstraint(condition=Q(uses_allowed__gte=1), name="token_has_uses"),
             models.CheckConstraint(
@@ -85,6 +91,9 @@ class SigningKey(models.Model):
     public_key = models.BinaryField(max_length=32)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        default_permissions = ("view",)
 
     def __str__(self) -> str:
         return self.key_id

@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+from console.core.checks import register_checks
+
 
 class CoreConfig(AppConfig):
     """Registers the system checks of the settings."""
@@ -9,3 +11,7 @@ class CoreConfig(AppConfig):
     name = "console.core"
     label = "core"
     verbose_name = "Core"
+
+    def ready(self) -> None:
+        """Look at the settings at every start."""
+        register_checks()

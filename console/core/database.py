@@ -36,7 +36,9 @@ def database_from_url(url: str, *, default_path: Path) -> dict[str, Any]:
             "HOST": parts.hostname or "",
             "PORT": parts.port or "",
             "OPTIONS": dict(parse_qsl(parts.query)),
-            "CONN_MAX_AGE": 60,
+            # Under ASGI every request runs in a thread of its own: a connection that outlived its
+            # request would be used by nobody and closed by nobody.
+            "CONN_MAX_AGE": 0,
         }
     raise ValueError(
         f"DATABASE_URL begins with {parts.scheme!r}; use postgresql://user:password@host/name, "

@@ -11,15 +11,25 @@ import secrets
 from pathlib import Path
 
 
+def read_secret(environment: str) -> str:
+    """Return the secret of this variable, or of the file that `<variable>_FILE` names, or "".
+
+    Raises OSError when the file cannot be read.
+    """
+    if value := os.environ.get(environment):
+        return value
+    if path := os.environ.get(f"{environment}_FILE"):
+        return Path(path).read_text(encoding="utf-8").strip()
+    return ""
+
+
 def read_or_create_secret(name: str, *, keys_directory: Path, environment: str) -> str:
     """Return the secret called `name`, creating its key file on first use.
 
     Raises OSError when a file that should be read cannot be.
     """
-    if value := os.environ.get(environment):
+    if value := read_secret(environment):
         return value
-    if path := os.environ.get(f"{environment}_FILE"):
-        return Path(path).read_text(encoding="ascii").strip()
     key_file = keys_directory / name
     keys_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:

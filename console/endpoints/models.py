@@ -44,5 +44,10 @@ class Endpoint(models.Model):
     status = models.JSONField(default=dict)
     status_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        # Endpoints join by enrolment and leave by revocation; nobody adds or deletes one by hand.
+        default_permissions = ("view",)
+        permissions = (("revoke_endpoint", "Can cut an endpoint off"),)
+
     def __str__(self) -> str:
         return self.host_name

@@ -111,11 +111,22 @@ def _static_fingerprint() -> str:
     return digest.hexdigest()
 
 
+def own_address(listening: str) -> str:
+    """Return the address at which this machine reaches what listens there on this machine.
+
+    Not `localhost`: a container may have no file of host names that knows it.
+    """
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening, listening)  # noqa: S104 - a key
+
+
 def console_health(authority: Path) -> tuple[bool, dict[str, object]]:
     """Ask the web program how all programs are: (whether all are up, one entry per program)."""
     context = ssl.create_default_context(cafile=str(authority))
     connection = http.client.HTTPSConnection(
-        "localhost", settings.VEDETTE_WEB_PORT, timeout=5, context=context
+        own_address(settings.VEDETTE_WEB_ADDRESS),
+        settings.VEDETTE_WEB_PORT,
+        timeout=5,
+        context=context,
     )
     try:
         connection.request("GET", "/healthz/")
@@ -140,8 +151,10 @@ def enrol_agent(*, authority: Path, token: str) -> None:
     token_file = settings.DATA_DIR / "run" / "agent.token"
     token_file.touch(mode=0o600)
     token_file.write_text(token, encoding="ascii")
+    address = own_address(settings.VEDETTE_ENDPOINT_ADDRESS)
+    host = f"[{address}]" if ":" in address else address
     command = agent_command(
-        *("enroll", "--console", f"localhost:{settings.VEDETTE_STATUS_PORT}"),
+        *("enroll", "--console", f"{host}:{settings.VEDETTE_STATUS_PORT}"),
         *("--ca", str(authority), "--token-file", str(token_file)),
     )
     try:

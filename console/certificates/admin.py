@@ -1,0 +1,122 @@
+"""The pages of certificates and enrolment tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.certificates.models import Certificate, EnrolmentToken
+from console.certificates.services import revoke_enrolment_token
+from console.core.admin import ReadOnlyAdmin, state_label
+from console.core.exceptions import Conflict
+from console.core.requests import actor_of
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    """What the authority issued, and until when it holds."""
+
+    list_display = ("purpose", "owner", "standing", "not_before", "not_after", "short_fingerprint")
+    list_filter = ("purpose", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("fingerprint", "serial_number", "subject_id")
+    ordering = ("-issued_at",)
+
+    @admin.display(description="Endpoint")
+    def owner(self, certificate: Certificate) -> str:
+        """Show the endpoint's id, or that it is the console's own."""
+        return str(certificate.subject_id) if certificate.subject_id else "this console"
+
+    @admin.display(description="State")
+    def standing(self, certificate: Certificate) -> SafeString:
+        """Show whether it is valid, revoked or over."""
+        if certificate.revoked_at is not None:
+            return state_label("Revoked", "alarm")
+        if certificate.not_after <= timezone.now():
+            return state_label("Expired", "warn")
+        return state_label("Valid", "good")
+
+    @admin.display(description="SHA-256")
+    def short_fingerprint(self, certificate: Certificate) -> SafeString:
+        """Show the beginning of the fingerprint."""
+        return format_html('<span class="v-mono">{}…</span>', certificate.fingerprint[:16])
+
+
+@admin.register(EnrolmentToken)
+class EnrolmentTokenAdmin(ReadOnlyAdmin):
+    """Tokens are made on Endpoints > Add endpoint; here they are watched and revoked."""
+
+    list_display = ("name", "standing", "uses", "expires_at", "created_by_name", "operations")
+    search_fields = ("name", "created_by_name")
+    ordering = ("-created_at",)
+    list_display_links = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Adding leads to the page that also shows how to use the token."""
+        return request.user.has_perm("certificates.add_enrolmenttoken")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Lead to Endpoints > Add endpoint."""
+        return HttpResponseRedirect(reverse("admin:endpoints_endpoint_add"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the revocation of one token."""
+        revoke = path(
+            "<int:token_id>/revoke/",
+            self.admin_site.admin_view(self.revoke_view),
+            name="certificates_enrolmenttoken_revoke",
+        )
+        inherited: list[URLPattern] = super().get_urls()
+        return [revoke, *inherited]
+
+    @admin.display(description="State")
+    def standing(self, token: EnrolmentToken) -> SafeString:
+        """Show whether a computer can still join with it."""
+        if token.revoked_at is not None:
+            return state_label("Revoked", "alarm")
+        if token.expires_at <= timezone.now():
+            return state_label("Expired")
+        if token.uses_left == 0:
+            return state_label("Used up")
+        return state_label("Open", "good")
+
+    @admin.display(description="Uses")
+    def uses(self, token: EnrolmentToken) -> str:
+        """Show how often it was used."""
+        return f"{token.uses_allowed - token.uses_left} of {token.uses_allowed}"
+
+    @admin.display(description="")
+    def operations(self, token: EnrolmentToken) -> SafeString | str:
+        """Offer to revoke a token that is still open."""
+        if token.revoked_at or token.uses_left == 0 or token.expires_at <= timezone.now():
+            return ""
+        url = reverse("admin:certificates_enrolmenttoken_revoke", args=[token.pk])
+        return format_html(
+            '<button class="v-button is-danger" formmethod="post" formaction="{}" '
+            "formnovalidate>Revoke</button>",
+            url,
+        )
+
+    def revoke_view(self, request: HttpRequest, token_id: int) -> HttpResponse:
+        """Revoke one token."""
+        if request.method != "POST" or not request.user.has_perm(
+            "certificates.delete_enrolmenttoken"
+        ):
+            raise PermissionDenied
+        token = self.get_object(request, str(token_id))
+        if token is not None:
+            try:
+                revoke_enrolment_token(token, actor=actor_of(request), now=timezone.now())
+            except Conflict as refusal:
+                messages.error(request, refusal.detail)
+            else:
+                messages.success(request, f"Token “{token.name}” was revoked.")
+        return HttpResponseRedirect(reverse("admin:certificates_enrolmenttoken_changelist"))

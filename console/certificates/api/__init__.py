@@ -1,0 +1,1 @@
+"""Issued certificates in the REST API: read only."""

@@ -1,0 +1,138 @@
+"""News for open pages: what changed just now, by topic, without a message per change.
+
+A program publishes after its commit: it appends to a short stream in Redis and, at most a few times
+a second, wakes the browsers' sockets up. Each socket then reads everything that was appended since
+it looked last and sends it as one message: the number of changes and the newest rows. Under an
+alert storm a browser gets four messages a second, and Channels nearly nothing to carry.
+
+Live news is a convenience: a page that missed some finds the truth in the database.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import redis
+import redis.asyncio
+from asgiref.sync import async_to_sync
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers
+from django.db import transaction
+
+from console.core.exceptions import NotFound
+from console.core.redis import client
+
+log = logging.getLogger(__name__)
+
+# Sockets read at once when they are woken, and again a little later than the window closes, so
+# that whoever published without waking anybody up is read, too. In seconds.
+WAKE_WINDOW: Final = 0.4
+READ_DELAY: Final = 0.45
+
+NEWEST_ROWS: Final = 20
+_LONGEST_STREAM: Final = 256
+_STREAM_LIFE: Final = 3600
+_TOPIC: Final = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
+
+_permissions: dict[str, str] = {}
+
+
+class News(msgspec.Struct, kw_only=True):
+    """How many things changed, and the newest of them as rows of JSON, newest first."""
+
+    count: int
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What a socket has not sent yet, and the place in the stream up to which it reaches."""
+
+    news: News
+    position: bytes
+
+
+def register_topic(topic: str, *, permission: str) -> None:
+    """Name a topic and the permission (`app.codename`) that its listeners need.
+
+    Call it in `AppConfig.ready()`. Raises ValueError for a name that is taken or unfit.
+    """
+    if not _TOPIC.fullmatch(topic):
+        raise ValueError(f"{topic!r} is not a topic name: small letters and hyphens")
+    if topic in _permissions:
+        raise ValueError(f"topic {topic} is registered twice")
+    _permissions[topic] = permission
+
+
+def permission_for(topic: str) -> str:
+    """Return the permission that listeners need. Raises NotFound."""
+    if topic not in _permissions:
+        raise NotFound("There is no such topic.")
+    return _permissions[topic]
+
+
+def topic_group(topic: str) -> str:
+    """Name the channel group of a topic's sockets."""
+    return f"live.{topic}"
+
+
+def publish(topic: str, rows: Sequence[Mapping[str, Any]], *, count: int | None = None) -> None:
+    """Tell open pages, after the commit, that `count` things changed (default: all of `rows`).
+
+    `rows` is newest first; only the first `NEWEST_ROWS` travel. Redis being away is logged, not
+    raised: what was committed stays committed. Raises NotFound for an unknown topic.
+    """
+    permission_for(topic)
+    newest = [dict(row) for row in rows[:NEWEST_ROWS]]
+    news = News(count=len(rows) if count is None else count, rows=newest)
+    transaction.on_commit(functools.partial(_announce, topic, news))
+
+
+def stream_key(topic: str) -> str:
+    """Name the stream of a topic in Redis."""
+    return f"vedette:live:{topic}"
+
+
+async def newest_position(connection: redis.asyncio.Redis, topic: str) -> bytes:
+    """Return the place behind everything that was published so far."""
+    newest: Any = await connection.xrevrange(stream_key(topic), count=1)
+    return bytes(newest[0][0]) if newest else b"0-0"
+
+
+async def read_news(connection: redis.asyncio.Redis, topic: str, position: bytes) -> Unread | None:
+    """Join everything that was published behind `position`; None when nothing was."""
+    entries: Any = await connection.xrange(stream_key(topic), min=b"(" + position)
+    if not entries:
+        return None
+    parts = [msgspec.json.decode(fields[b"news"], type=News) for _, fields in entries]
+    newest_first = [row for part in reversed(parts) for row in part.rows]
+    news = News(count=sum(part.count for part in parts), rows=newest_first[:NEWEST_ROWS])
+    return Unread(news, entries[-1][0])
+
+
+@functools.cache
+def _redis() -> redis.Redis:
+    return client()
+
+
+def _announce(topic: str, news: News) -> None:
+    key = stream_key(topic)
+    try:
+        with _redis().pipeline(transaction=False) as pipeline:
+            # First the news, then the window: whoever finds it open is read by those it woke.
+            pipeline.xadd(key, {"news": msgspec.json.encode(news)}, maxlen=_LONGEST_STREAM)
+            pipeline.expire(key, _STREAM_LIFE)
+            pipeline.set(f"{key}:window", 1, nx=True, px=int(WAKE_WINDOW * 1000))
+            _, _, opened_window = pipeline.execute()
+        if opened_window:
+            async_to_sync(channel_layers[DEFAULT_CHANNEL_LAYER].group_send)(
+                topic_group(topic), {"type": "topic.news"}
+            )
+    except (redis.RedisError, OSError) as error:
+        log.warning("open pages do not hear of %d changes (%s): %s", news.count, topic, error)

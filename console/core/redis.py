@@ -1,0 +1,57 @@
+"""Redis: how programs reach it, and every name that they share in it.
+
+Streams and hashes are durable working copies, pub/sub channels only wake somebody up: whoever
+misses a wake-up must find the same news in a stream, a set or the database.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+import redis
+import redis.asyncio
+from django.conf import settings
+
+# One entry is one batch of one gateway (see `console.gateway.batches`).
+UPWARD_STREAM: Final = "vedette:upward"
+INGESTERS: Final = "ingesters"
+DEAD_LETTERS: Final = "vedette:dead-letters"
+
+# The ingester writes here why it cannot store anything now; the key expires by itself.
+INGEST_REFUSAL: Final = "vedette:ingest-refusal"
+
+# SHA-256 fingerprints (hex) of revoked endpoint certificates; the channel carries new ones.
+REVOKED_CERTIFICATES: Final = "vedette:revoked-certificates"
+REVOKED_CHANNEL: Final = "vedette:revoked"
+
+# The ids (16 bytes each, joined) of endpoints for which an instruction waits.
+WAKE_CHANNEL: Final = "vedette:wake"
+
+# How long a program waits for one answer, in seconds. Blocking reads must ask for less.
+ANSWER_TIMEOUT: Final = 5.0
+
+
+def committed_stream(gateway: str) -> str:
+    """Name the stream in which one gateway learns which of its batches are committed."""
+    return f"vedette:committed:{gateway}"
+
+
+def instructions_key(endpoint_id: UUID) -> str:
+    """Name the hash of an endpoint's waiting instructions: sequence → sealed envelope."""
+    return f"vedette:instructions:{endpoint_id.hex}"
+
+
+def alive_key(program: str) -> str:
+    """Name the key that lives as long as a program reports."""
+    return f"vedette:alive:{program}"
+
+
+def client() -> redis.Redis:
+    """Return a client for threads (bytes in, bytes out). Close it, or keep it for the process."""
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=ANSWER_TIMEOUT)
+
+
+def async_client() -> redis.asyncio.Redis:
+    """Return a client for one event loop (bytes in, bytes out). Close it with `aclose`."""
+    return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_timeout=ANSWER_TIMEOUT)

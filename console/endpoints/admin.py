@@ -1,0 +1,275 @@
+"""The pages of endpoints: list, one endpoint, add, revoke."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.access.models import User
+from console.certificates.services import create_enrolment_token
+from console.core.admin import ReadOnlyAdmin, state_label
+from console.core.exceptions import InvalidInput, NotFound
+from console.core.requests import actor_of
+from console.endpoints.exceptions import EndpointRevoked
+from console.endpoints.forms import AddEndpointForm, RevokeEndpointForm
+from console.endpoints.installer import install_command, installer_script
+from console.endpoints.models import Endpoint
+from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to, standings_of
+from console.endpoints.services import revoke_endpoint
+from console.endpoints.standing import (
+    describe_counters,
+    describe_sources,
+    health_of,
+    instant_of,
+)
+from console.modules import endpoint_operations
+
+
+class EndpointChangeList(ChangeList):
+    """A page of endpoints with their presence, asked for all rows at once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the page, then its presence."""
+        super().get_results(request)
+        standings = standings_of(self.result_list, now=timezone.now())
+        for standing in standings:
+            # For the column `presence`: the list shows model instances only.
+            vars(standing.endpoint)["standing"] = standing
+        self.result_list = [standing.endpoint for standing in standings]
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(ReadOnlyAdmin):
+    """Endpoints are enrolled and revoked, never typed in."""
+
+    list_display = ("name", "presence", "system", "network", "health", "intel", "last_seen_at")
+    list_filter = ("os", ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("host_name", "os_name", "addresses", "machine_id")
+    search_help_text = "Search name, operating system, address"
+    list_per_page = 50
+    ordering = ("host_name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Adding an endpoint means making a token with which it joins."""
+        return request.user.has_perm("certificates.add_enrolmenttoken")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Show what the user may see."""
+        return endpoints_visible_to(_user_of(request))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Use the list that knows presence."""
+        return EndpointChangeList
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the operations of one endpoint, before the catch-all of the admin."""
+        own = [
+            path(
+                "add/installer/",
+                self.admin_site.admin_view(self.installer_view),
+                name="endpoints_endpoint_installer",
+            ),
+            path(
+                "<uuid:endpoint_id>/status/",
+                self.admin_site.admin_view(self.status_view),
+                name="endpoints_endpoint_status",
+            ),
+            path(
+                "<uuid:endpoint_id>/revoke/",
+                self.admin_site.admin_view(self.revoke_view),
+                name="endpoints_endpoint_revoke",
+            ),
+        ]
+        inherited: list[URLPattern] = super().get_urls()
+        return own + inherited
+
+    # ------------------------------------------------------------ columns
+
+    @admin.display(description="Name", ordering="host_name")
+    def name(self, endpoint: Endpoint) -> SafeString:
+        """Show the host name and the agent's version."""
+        return format_html(
+            '<span class="v-strong">{}</span><br><span class="v-help">agent {}</span>',
+            endpoint.host_name,
+            endpoint.agent_version or "unknown",
+        )
+
+    @admin.display(description="State")
+    def presence(self, endpoint: Endpoint) -> SafeString:
+        """Show whether it is online."""
+        if endpoint.revoked_at is not None:
+            return state_label("Revoked", "alarm")
+        standing = getattr(endpoint, "standing", None)
+        if standing is not None and standing.is_online:
+            return state_label("Online", "good")
+        return state_label("Offline")
+
+    @admin.display(description="Operating system", ordering="os_name")
+    def system(self, endpoint: Endpoint) -> str:
+        """Show the operating system with its version."""
+        return f"{endpoint.os_name} {endpoint.os_version}".strip() or endpoint.get_os_display()
+
+    @admin.display(description="Addresses")
+    def network(self, endpoint: Endpoint) -> SafeString:
+        """Show the first addresses."""
+        shown = ", ".join(endpoint.addresses[:2])
+        more = f" +{len(endpoint.addresses) - 2}" if len(endpoint.addresses) > 2 else ""
+        return format_html('<span class="v-mono">{}{}</span>', shown, more)
+
+    @admin.display(description="Health")
+    def health(self, endpoint: Endpoint) -> SafeString:
+        """Show whether recording works."""
+        health = health_of(endpoint)
+        return state_label(health.text, health.tone)
+
+    @admin.display(description="Intel", ordering="intel_revision")
+    def intel(self, endpoint: Endpoint) -> str:
+        """Show the revision of intel that it evaluates."""
+        return f"revision {endpoint.intel_revision}" if endpoint.intel_revision else "none"
+
+    # ------------------------------------------------------------ pages
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Make an enrolment token and show, once, how a computer joins with it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = AddEndpointForm(request.POST or None)
+        context = {"title": "Add endpoint", "form": form, "opts": self.opts}
+        if request.method == "POST" and form.is_valid():
+            now = timezone.now()
+            try:
+                created = create_enrolment_token(
+                    name=form.cleaned_data["name"],
+                    uses=form.cleaned_data["uses"],
+                    expires_at=form.expires_at(now=now),
+                    actor=actor_of(request),
+                    now=now,
+                )
+            except InvalidInput as refusal:
+                form.add_error(None, refusal.detail)
+            else:
+                context |= {
+                    "token": created,
+                    "command": install_command(created.plain, name=_name_of_console(request)),
+                }
+        return self._page(request, "endpoints/add.html", context)
+
+    def installer_view(self, request: HttpRequest) -> HttpResponse:
+        """Download the installer for a token that was just shown; the token is not kept here."""
+        if request.method != "POST" or not self.has_add_permission(request):
+            raise PermissionDenied
+        script = installer_script(request.POST.get("token", ""), name=_name_of_console(request))
+        response = HttpResponse(script, content_type="text/x-shellscript")
+        response["Content-Disposition"] = 'attachment; filename="vedette-agent-install.sh"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show one endpoint."""
+        endpoint = self._endpoint(request, object_id)
+        operations = [
+            {
+                "title": operation.title,
+                "icon": operation.icon,
+                "url": reverse(operation.url_name, args=[endpoint.pk]),
+                "needs_online": operation.needs_online,
+            }
+            for operation in endpoint_operations()
+            if request.user.has_perm(operation.permission)
+        ]
+        context = {
+            "title": endpoint.host_name,
+            "opts": self.opts,
+            "operations": operations,
+            "may_revoke": request.user.has_perm("endpoints.revoke_endpoint"),
+            **self._standing(endpoint),
+        }
+        return self._page(request, "endpoints/endpoint.html", context)
+
+    def status_view(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+        """Return the part of an endpoint's page that changes, for its refresh."""
+        endpoint = self._endpoint(request, str(endpoint_id))
+        return TemplateResponse(request, "endpoints/status.html", self._standing(endpoint))
+
+    def revoke_view(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
+        """Ask for the reason and the name, then cut the endpoint off."""
+        if not request.user.has_perm("endpoints.revoke_endpoint"):
+            raise PermissionDenied
+        endpoint = self._endpoint(request, str(endpoint_id))
+        form = RevokeEndpointForm(request.POST or None, host_name=endpoint.host_name)
+        if request.method == "POST" and form.is_valid():
+            try:
+                revoke_endpoint(
+                    endpoint,
+                    reason=form.cleaned_data["reason"],
+                    actor=actor_of(request),
+                    now=timezone.now(),
+                )
+            except EndpointRevoked as refusal:
+                messages.error(request, refusal.detail)
+            else:
+                messages.success(
+                    request, f"{endpoint.host_name} was revoked; its connections are being closed."
+                )
+            return HttpResponseRedirect(
+                reverse("admin:endpoints_endpoint_change", args=[endpoint.pk])
+            )
+        context = {
+            "title": f"Revoke {endpoint.host_name}",
+            "endpoint": endpoint,
+            "form": form,
+            "opts": self.opts,
+        }
+        return self._page(request, "endpoints/revoke.html", context)
+
+    # ------------------------------------------------------------ shared
+
+    def _endpoint(self, request: HttpRequest, object_id: str) -> Endpoint:
+        try:
+            return endpoint_visible_to(_user_of(request), UUID(object_id))
+        except (ValueError, NotFound) as error:
+            raise Http404("There is no such endpoint.") from error
+
+    def _standing(self, endpoint: Endpoint) -> dict[str, Any]:
+        now = timezone.now()
+        [standing] = standings_of([endpoint], now=now)
+        return {
+            "endpoint": endpoint,
+            "standing": standing,
+            "now": now,
+            "health": health_of(endpoint),
+            "sources": describe_sources(endpoint),
+            "counters": describe_counters(endpoint),
+            "report": endpoint.status,
+            "agent_started_at": instant_of(endpoint.status.get("started_at")),
+            "oldest_event_at": instant_of(endpoint.status.get("store_oldest_at")),
+        }
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        return TemplateResponse(
+            request, template, {**self.admin_site.each_context(request), **context}
+        )
+
+
+def _user_of(request: HttpRequest) -> User:
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def _name_of_console(request: HttpRequest) -> str:
+    return request.get_host().rpartition(":")[0] or request.get_host()

@@ -1,0 +1,1 @@
+"""Endpoints and enrolment in the REST API."""

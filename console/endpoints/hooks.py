@@ -1,0 +1,11 @@
+"""News about endpoints, sent after the transaction has committed.
+
+Subscribe in `AppConfig.ready()`. Receivers get `endpoint_id` (UUID) and `at` (datetime).
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+endpoint_enrolled = Signal()
+endpoint_revoked = Signal()

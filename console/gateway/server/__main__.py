@@ -1,0 +1,33 @@
+"""`python -m console.gateway.server`: the gateway without anything that it does not need."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+import uvloop
+from django.conf import settings
+
+from console.certificates.tls import server_context
+from console.core.redis import async_client
+from console.gateway.server.doorway import listen
+from console.gateway.server.limits import Limits
+from console.gateway.server.program import Gateway, run_gateway
+
+
+async def _main() -> None:
+    limits = Limits()
+    listening = listen(settings.VEDETTE_ENDPOINT_ADDRESS, settings.VEDETTE_GATEWAY_PORT, limits)
+    client = async_client()
+    try:
+        await run_gateway(Gateway(client, listening, server_context(require_client=True), limits))
+    finally:
+        await client.aclose()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_main())

@@ -1,0 +1,132 @@
+"""Let peers in: accept, TLS handshake with a client certificate, then a link.
+
+Handshakes are counted. When too many are under way, the oldest slow one makes room: a thousand
+peers that never finish cannot keep others out, and a storm of honest ones is worked off in
+cohorts instead of timing out together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from console.gateway.server.limits import Limits
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+BACKLOG: Final = 4096
+# Seconds that the kernel holds a connection back until its first byte arrives (Linux).
+DEFER_ACCEPT: Final = 10
+# Seconds to wait when the process has no file descriptor left.
+EXHAUSTED_PAUSE: Final = 0.2
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def listen(address: str, port: int, limits: Limits) -> socket.socket:
+    """Open the listening socket. Several gateways of one host share the port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # Accepted sockets inherit these on Linux: no system calls per connection.
+    _watch_connection(listening, limits)
+    if hasattr(socket, "TCP_DEFER_ACCEPT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT)
+    listening.bind((address, port))
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def _watch_connection(connection: socket.socket, limits: Limits) -> None:
+    """Let the kernel notice a peer that vanished: idle or with bytes under way."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.keepalive_idle)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.keepalive_interval)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, limits.keepalive_count)
+    user_timeout = limits.user_timeout * 1000
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Doorway:
+    """Accepts on `listening` and makes a protocol for each peer that finished its handshake."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        context: ssl.SSLContext,
+        make_link: Callable[[], asyncio.Protocol],
+        limits: Limits,
+    ) -> None:
+        self._listening = listening
+        self._context = context
+        self._make_link = make_link
+        self._limits = limits
+        # Handshakes under way and when each began (loop seconds), oldest first.
+        self._handshakes: dict[asyncio.Task[None], float] = {}
+        self._ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Accept until cancelled; then close the port and drop handshakes under way."""
+        with self._listening:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._wait_for_room()
+                    connection = await self._accept()
+                    if connection is not None:
+                        task = group.create_task(self._shake_hands(connection))
+                        self._handshakes[task] = asyncio.get_running_loop().time()
+                        task.add_done_callback(self._forget)
+
+    async def _accept(self) -> socket.socket | None:
+        try:
+            connection, _ = await asyncio.get_running_loop().sock_accept(self._listening)
+        except OSError as error:
+            # The peer went away again, or there is nothing left to accept with.
+            if error.errno in _EXHAUSTED:
+                log.warning("gateway.cannot_accept", reason=str(error))
+                await asyncio.sleep(EXHAUSTED_PAUSE)
+            return None
+        return connection
+
+    async def _wait_for_room(self) -> None:
+        limits = self._limits
+        while len(self._handshakes) >= limits.handshakes:
+            oldest, began = next(iter(self._handshakes.items()))
+            left = began + limits.handshake_patience - asyncio.get_running_loop().time()
+            if left <= 0:
+                oldest.cancel()
+                del self._handshakes[oldest]
+                return
+            self._ended.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._ended.wait()
+
+    async def _shake_hands(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                self._make_link,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=self._limits.handshake_timeout,
+            )
+        except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
+            # Not logged one by one: whoever reaches the port could fill the disk.
+            log.debug("gateway.handshake_failed", reason=str(error))
+            connection.close()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._handshakes.pop(task, None)
+        self._ended.set()

@@ -1,0 +1,242 @@
+"""The gateway as a whole: puts its parts together, runs them, and drains in order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from uuid import UUID
+
+import redis.asyncio
+import structlog
+
+from console.certificates.exceptions import CertificateRefused
+from console.certificates.tls import endpoint_id_from_der
+from console.core.health import keep_reporting
+from console.core.redis import REVOKED_CHANNEL, WAKE_CHANNEL
+from console.gateway.announcements import Announcements
+from console.gateway.batches import CERTIFICATE_USED_TWICE, Item, Notice
+from console.gateway.revocation import RevokedCertificates
+from console.gateway.server.attendance import Attendance
+from console.gateway.server.delivery import Delivery
+from console.gateway.server.doorway import Doorway
+from console.gateway.server.limits import Limits
+from console.gateway.server.link import EndpointLink
+from console.gateway.server.roster import Roster
+from console.gateway.server.upward import Receipt, UpwardStream
+from protocol.exceptions import ConnectionMisused
+from protocol.messages import Acknowledge, Durable, Goodbye, Heartbeat, Hello, Later, Upward
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+REVOKED_REASON = "the certificate was revoked"
+SWEEP_INTERVAL = 5.0
+# An endpoint that goes on although it was told to wait is told again once a second.
+LATER_INTERVAL = 1.0
+
+
+class Gateway:
+    """One gateway process. `name` is its own among all gateways."""
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        listening: socket.socket,
+        context: ssl.SSLContext,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.name = uuid.uuid4().hex
+        self.roster = Roster()
+        self._client = client
+        self._upward = UpwardStream(
+            client,
+            self.name,
+            self.limits,
+            on_committed=self._acknowledge,
+            on_lost=self._ask_again,
+        )
+        self._delivery = Delivery(client, self.roster, self.limits)
+        self._attendance = Attendance(client, self.name, self.roster, self.limits)
+        self._revoked = RevokedCertificates(self._cut_off_revoked)
+        self._announcements = Announcements(
+            client,
+            {REVOKED_CHANNEL: self._revoked.hear, WAKE_CHANNEL: self._delivery.hear},
+            self._catch_up,
+        )
+        self._doorway = Doorway(listening, context, lambda: EndpointLink(self), self.limits)
+        self._stopping = asyncio.Event()
+
+    # ------------------------------------------------------------------ running
+
+    async def run(self) -> None:
+        """Serve until `stop`; then let everybody go in order."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(part)
+                for part in (
+                    self._announcements.run(),
+                    self._upward.run(),
+                    self._upward.read_commits(),
+                    self._upward.watch(),
+                    self._delivery.run(),
+                    self._attendance.run(),
+                    self._sweep(),
+                    self._serve(),
+                )
+            ]
+            await self._stopping.wait()
+            serving = tasks.pop()
+            serving.cancel()
+            await asyncio.wait([serving])
+            await self._drain()
+            for task in tasks:
+                task.cancel()
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        # Nobody is let in before it is known who is revoked.
+        await self._announcements.joined.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(keep_reporting("gateway"))
+            group.create_task(self._doorway.run())
+
+    async def _catch_up(self) -> None:
+        await self._revoked.load(self._client)
+        self._delivery.wake(self.roster.ids())
+
+    async def _drain(self) -> None:
+        links = list(self.roster)
+        spread = max(self.limits.drain_spread, len(links) / self.limits.reconnects_per_second)
+        for number, link in enumerate(links):
+            retry_after = random.uniform(0.5, spread)  # noqa: S311 - jitter
+            link.say_goodbye("the gateway restarts", retry_after=retry_after)
+            if number % self.limits.delivery_slice == 0:
+                await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.limits.drain_patience):
+                await self._upward.flush()
+                await self._attendance_leaves(links)
+
+    async def _attendance_leaves(self, links: Iterable[EndpointLink]) -> None:
+        try:
+            await self._attendance.leave({link.endpoint_id for link in links if link.endpoint_id})
+        except (redis.RedisError, OSError) as error:
+            log.warning("gateway.presence_unwritten", reason=str(error))
+
+    async def _sweep(self) -> None:
+        silence = self.limits.heartbeats_missed * self.limits.heartbeat_interval
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            for link in self.roster:
+                if loop.time() - link.heard_at > silence:
+                    link.say_goodbye("no heartbeat", retry_after=1.0)
+
+    # ------------------------------------------------------------------ what links report
+
+    def identify(self, link: EndpointLink, certificate: bytes | None) -> UUID | None:
+        """Read the endpoint from its certificate; refuse revoked and unreadable ones."""
+        if certificate is None or self._revoked.refuses(certificate) or self._stopping.is_set():
+            return None
+        try:
+            return endpoint_id_from_der(certificate)
+        except CertificateRefused as error:
+            log.warning(
+                "gateway.peer_refused",
+                address=link.source_address,
+                reason=str(error),
+            )
+            return None
+
+    def greet(self, link: EndpointLink, hello: Hello, encoded: bytes) -> None:
+        """Take an endpoint in and look what waits for it."""
+        if link.endpoint_id is None:
+            return
+        if self._upward.is_full:
+            link.say_goodbye("the gateway is busy", retry_after=self._retry_after())
+            return
+        now = time.time_ns() // 1000
+        if suspicion := self.roster.add(link):
+            log.warning("gateway.certificate_used_twice", detail=suspicion)
+            self._upward.notify(Notice(CERTIFICATE_USED_TWICE, link.endpoint_id, now, suspicion))
+        link.welcome(server_at=now)
+        self._upward.put(Item(link.endpoint_id, now, encoded))
+        self._delivery.wake([link.endpoint_id])
+
+    def receive(self, link: EndpointLink, message: Upward, encoded: bytes) -> None:
+        """Hand one message on; tell its sender to wait when that is impossible now."""
+        link.count_message()
+        if link.endpoint_id is None or isinstance(message, Heartbeat):
+            return
+        if isinstance(message, Goodbye):
+            link.hang_up()
+            return
+        if refusal := self._upward.refusal:
+            self._tell_later(link, refusal)
+            return
+        durable_id = message.id if isinstance(message, Durable) else None
+        item = Item(link.endpoint_id, time.time_ns() // 1000, encoded)
+        self._upward.put(item, durable_id)
+
+    def drained(self, link: EndpointLink) -> None:
+        """Bring the instructions that a slow endpoint had no room for."""
+        if link.endpoint_id is not None:
+            self._delivery.wake([link.endpoint_id])
+
+    def lose(self, link: EndpointLink) -> None:
+        """Forget a link."""
+        self.roster.remove(link)
+
+    # ------------------------------------------------------------------ what the parts report
+
+    def _acknowledge(self, receipts: list[Receipt]) -> None:
+        for link, ids in self._by_link(receipts):
+            with suppress(ConnectionMisused):
+                # One that cannot be told now sends again and is told then.
+                link.send(Acknowledge(ids=ids))
+
+    def _ask_again(self, receipts: list[Receipt]) -> None:
+        for link, _ids in self._by_link(receipts):
+            self._tell_later(link, "the console's queue was lost")
+
+    def _by_link(self, receipts: list[Receipt]) -> list[tuple[EndpointLink, list[UUID]]]:
+        ids_of: dict[UUID, list[UUID]] = {}
+        for endpoint_id, message_id in receipts:
+            ids_of.setdefault(endpoint_id, []).append(message_id)
+        found = ((self.roster.get(endpoint_id), ids) for endpoint_id, ids in ids_of.items())
+        return [(link, ids) for link, ids in found if link is not None and link.is_open]
+
+    def _tell_later(self, link: EndpointLink, reason: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - link.later_at < LATER_INTERVAL:
+            return
+        link.later_at = now
+        with suppress(ConnectionMisused):
+            # One that does not read does not send for long either: TCP holds it back.
+            link.send(Later(retry_after=self._retry_after(), reason=reason))
+
+    def _retry_after(self) -> float:
+        return random.uniform(self.limits.retry_after_min, self.limits.retry_after_max)  # noqa: S311 - jitter
+
+    def _cut_off_revoked(self) -> None:
+        for link in self.roster:
+            if self._revoked.refuses(link.certificate):
+                link.say_goodbye(REVOKED_REASON, retry_after=None)
+
+
+async def run_gateway(gateway: Gateway) -> None:
+    """Run until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    await gateway.run()

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import uvicorn
+
+from console.certificates import tls
+from console.endpoints.installer import install_command, installer_script
+from console.endpoints.models import Endpoint
+from console.endpoints.public_asgi import public_application
+from tests.console.asgi_client import ask
+from tests.console.computers import enrolment_token, prepare_console
+
+HOSTILE = "'; touch /tmp/owned; '"
+
+
+class TestInstallCommand:
+    @pytest.mark.django_db
+    def test_pins_the_key_and_carries_the_token(self, settings: Any) -> None:
+        prepare_console()
+
+        command = install_command("tok en", name="console.example")
+
+        words = shlex.split(command)
+        assert words[words.index("--pinnedpubkey") + 1] == tls.public_key_pin(settings.KEYS_DIR)
+        assert "Authorization: Bearer tok en" in words
+        assert "https://console.example:17443/install" in words
+        assert words[-2:] == ["|", "sh"]
+
+    @pytest.mark.django_db
+    def test_puts_an_ipv6_address_into_brackets(self) -> None:
+        prepare_console()
+
+        assert "https://[2001:db8::1]:17443/install" in install_command("t", name="2001:db8::1")
+
+
+@pytest.mark.django_db
+class TestInstaller:
+    @pytest.fixture(autouse=True)
+    def console(self, valkey: redis.Redis) -> None:
+        valkey.flushdb()
+        prepare_console()
+
+    def test_is_posix_shell_and_quotes_what_it_carries(self, tmp_path: Path) -> None:
+        script = installer_script(HOSTILE, name="console.example")
+
+        path = tmp_path / "install.sh"
+        path.write_text(script)
+        subprocess.run(["sh", "-n", str(path)], check=True)
+        assert f"token={shlex.quote(HOSTILE)}\n" in script
+        assert "#VALUES#" not in script
+
+    def test_that_was_cut_off_does_nothing(self, tmp_path: Path) -> None:
+        script = installer_script("token", name="console.example")
+        cut = script.removesuffix('install_agent "$@"\n')
+        assert cut != script
+
+        result = subprocess.run(["sh"], input=cut, text=True, capture_output=True, check=False)
+
+        assert result.returncode == 0
+        assert result.stdout == ""
+
+    def test_is_given_to_who_holds_a_token(self) -> None:
+        headers = {"Authorization": f"Bearer {enrolment_token()}"}
+
+        answer = ask(public_application, "GET", "/install", headers=headers)
+
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/x-shellscript"
+        assert answer.body.startswith(b"#!/bin/sh\n")
+
+    @pytest.mark.parametrize("path", ["/install", "/bundle"])
+    @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer ../../x"}])
+    def test_is_refused_to_anybody_else(self, path: str, headers: dict[str, str]) -> None:
+        answer = ask(public_application, "GET", path, headers=headers)
+
+        assert answer.status == 403
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            (["--prefix", "relative"], "absolute path"),
+            (["--prefix", "/"], "absolute path"),
+            (["--home", "relative"], "absolute path"),
+            (["--prefix", "/opt/a", "--home", "/opt/a/home"], "inside of --prefix"),
+            (["--prefix"], "needs a directory"),
+            (["--surprise"], "unknown option"),
+        ],
+    )
+    def test_refuses_wrong_options_before_anything_is_done(
+        self, options: list[str], reason: str
+    ) -> None:
+        script = installer_script("token", name="console.example")
+
+        result = subprocess.run(
+            ["sh", "-s", "--", *options], input=script, text=True, capture_output=True, check=False
+        )
+
+        assert result.returncode == 1
+        assert reason in result.stderr
+
+    def test_does_not_touch_a_folder_of_somebody_else(self, tmp_path: Path) -> None:
+        script = installer_script("token", name="console.example")
+        (tmp_path / "precious").write_text("mine")
+        function = script.removesuffix('install_agent "$@"\n') + (
+            f'read_options --prefix {tmp_path}\nwork="$(mktemp -d)"; mkdir "$work/program"\n'
+            "install_program\n"
+        )
+
+        result = subprocess.run(["sh"], input=function, text=True, capture_output=True, check=False)
+
+        assert result.returncode == 1
+        assert "holds something else" in result.stderr
+        assert (tmp_path / "precious").read_text() == "mine"
+
+
+@pytest.fixture
+def public_port(settings: Any, valkey: redis.Redis) -> Iterator[int]:
+    """Serve the public application over TLS on a free port of the loopback address."""
+    valkey.flushdb()
+    settings.VEDETTE_NAMES = ["localhost", "127.0.0.1"]
+    prepare_console()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = settings.VEDETTE_STATUS_PORT = listener.getsockname()[1]
+        config = uvicorn.Config(
+            public_application,
+            log_config=None,
+            lifespan="off",
+            ssl_context_factory=lambda _config, _default: tls.server_context(
+                require_client=False, keys_directory=settings.KEYS_DIR
+            ),
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        yield port
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def _sh(command: str) -> subprocess.CompletedProcess[str]:
+    # As on a computer that has never seen this environment.
+    environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+    return subprocess.run(
+        ["sh", "-c", command],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=90,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+class TestInstallation:
+    def test_by_the_one_line_enrols_and_a_second_run_updates(
+        self, public_port: int, tmp_path: Path
+    ) -> None:
+        line = install_command(enrolment_token(uses=2), name="localhost")
+        prefix, home = tmp_path / "program", tmp_path / "home"
+        command = f"{line} -s -- --no-service --prefix {prefix} --home {home}"
+
+        installed = _sh(command)
+
+        assert installed.returncode == 0, installed.stderr
+        assert Endpoint.objects.get().enrolled_with == "tests"
+        assert (home / "etc" / "endpoint.pem").stat().st_mode & 0o077 == 0
+        status = _sh(f"cd {prefix} && python3 -m agent --home {home} status")
+        assert status.returncode == 3, "installed, and not running"
+
+        again = _sh(command)
+
+        assert "its identity stays" in again.stdout, again.stderr
+        assert Endpoint.objects.count() == 1
+
+    def test_with_another_key_than_the_pinned_one_sends_nothing(
+        self, public_port: int, settings: Any
+    ) -> None:
+        line = install_command(enrolment_token(), name="localhost")
+        pin = tls.public_key_pin(settings.KEYS_DIR)
+        wrong = line.replace(pin, f"sha256//{'A' * 43}=")
+
+        refused = _sh(wrong.removesuffix(" | sh"))
+
+        assert refused.returncode == 90, "curl: the public key does not match the pinned one"
+        assert refused.stdout == ""

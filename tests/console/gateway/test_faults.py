@@ -1,0 +1,240 @@
+"""Redis away, queues full, cables pulled: what endpoints are told and what they get later."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from console.core.redis import (
+    INGEST_REFUSAL,
+    UPWARD_STREAM,
+    WAKE_CHANNEL,
+    committed_stream,
+    instructions_key,
+)
+from protocol.instructions import ApplyIntel, SignalRule
+from protocol.messages import AlertRaised
+from protocol.signing import seal
+from tests.console.gateway.conftest import GatewayUnderTest, eventually, running_gateway
+from tests.console.gateway.test_server import batches, messages
+from tests.fleet_certificates import FleetAuthority
+from tests.simulator import make_alert
+from tests.valkey import ValkeyServer
+
+
+def sealed(endpoint_id: uuid.UUID, sequence: int, *, rules: int = 1) -> bytes:
+    """Sign an instruction with this many rules."""
+    instruction = ApplyIntel(
+        revision=sequence,
+        signals=[
+            SignalRule(
+                intel_id=uuid.uuid4(),
+                revision=1,
+                name=f"rule {number}",
+                definition=f"process.command_line contains '{uuid.uuid4()}{uuid.uuid4()}' " * 12,
+                platforms=["linux"],
+            )
+            for number in range(rules)
+        ],
+    )
+    return seal(
+        instruction,
+        private_key=Ed25519PrivateKey.generate(),
+        audience=endpoint_id,
+        sequence=sequence,
+        issued_at=1,
+        expires_at=2,
+    )
+
+
+class TestInstructions:
+    async def test_that_waited_are_delivered_in_order_at_hello(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        envelopes = [sealed(endpoint_id, sequence) for sequence in (1, 2, 10)]
+        for sequence, envelope in zip((10, 2, 1), reversed(envelopes), strict=True):
+            valkey.hset(instructions_key(endpoint_id), str(sequence), envelope)
+
+        endpoint = await under_test.connected(endpoint_id)
+
+        await eventually(lambda: len(endpoint.seen.instructions) == 3)
+        assert endpoint.seen.instructions == envelopes
+
+    async def test_are_delivered_once_by_a_wake_up(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        endpoint = await under_test.connected(endpoint_id)
+        valkey.hset(instructions_key(endpoint_id), "1", sealed(endpoint_id, 1))
+
+        for _ in range(5):
+            valkey.publish(WAKE_CHANNEL, endpoint_id.bytes + uuid.uuid4().bytes)
+
+        await eventually(lambda: endpoint.seen.instructions)
+        await asyncio.sleep(0.2)
+        assert len(endpoint.seen.instructions) == 1
+
+    async def test_of_hundreds_of_rules_arrive_whole(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        envelope = sealed(endpoint_id, 1, rules=4000)
+        assert len(envelope) > 300_000
+        valkey.hset(instructions_key(endpoint_id), "1", envelope)
+
+        endpoint = await under_test.connected(endpoint_id)
+
+        await eventually(lambda: endpoint.seen.instructions == [envelope])
+
+    async def test_already_accepted_are_not_sent_again(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        for sequence in (4, 5):
+            valkey.hset(instructions_key(endpoint_id), str(sequence), sealed(endpoint_id, sequence))
+        endpoint = under_test.endpoint(endpoint_id)
+        endpoint.sequence = 4
+
+        await endpoint.connect()
+
+        await eventually(lambda: endpoint.seen.instructions)
+        await asyncio.sleep(0.1)
+        assert len(endpoint.seen.instructions) == 1
+
+
+class TestLater:
+    async def test_is_said_while_the_console_cannot_store(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway(retry_after_min=0.1, retry_after_max=0.2)
+        endpoint = await under_test.connected()
+        valkey.set(INGEST_REFUSAL, "the disk is full", px=60_000)
+        await asyncio.sleep(1.2)
+        alert = make_alert()
+
+        endpoint.deliver(alert)
+
+        [later] = await eventually(lambda: endpoint.seen.laters[:1])
+        assert later.reason == "the disk is full"
+        assert messages(valkey, AlertRaised) == []
+        valkey.delete(INGEST_REFUSAL)
+        await eventually(lambda: messages(valkey, AlertRaised))
+
+    async def test_is_said_when_the_stream_is_too_long(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway(backlog_full=3)
+        endpoint = await under_test.connected()
+        for _ in range(5):
+            endpoint.deliver(make_alert())
+            await asyncio.sleep(0.1)
+
+        await eventually(lambda: endpoint.seen.laters)
+        assert valkey.xlen(UPWARD_STREAM) <= 4
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """Start a Valkey that this test may kill; it keeps its data on the disk."""
+    server = ValkeyServer(tmp_path / "valkey.sock", durable=True)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def fragile(
+    own_valkey: ValkeyServer, authority: FleetAuthority
+) -> AsyncIterator[GatewayUnderTest]:
+    """Run a gateway on a Valkey of its own."""
+    client = redis.asyncio.Redis.from_url(own_valkey.url, socket_timeout=5)
+    async with running_gateway(
+        authority, client, retry_after_min=0.1, retry_after_max=0.3
+    ) as under_test:
+        yield under_test
+    await client.aclose()
+
+
+class TestKilledValkey:
+    async def test_loses_no_message_and_the_gateway_goes_on(
+        self, fragile: GatewayUnderTest, own_valkey: ValkeyServer
+    ) -> None:
+        endpoint = await fragile.connected()
+        alerts = [make_alert(number) for number in range(60)]
+        for number, alert in enumerate(alerts):
+            if number == 20:
+                own_valkey.kill()
+            if number == 40:
+                await asyncio.to_thread(own_valkey.start)
+            endpoint.deliver(alert)
+            await asyncio.sleep(0.01)
+        with own_valkey.client() as client:
+
+            def stored() -> set[uuid.UUID]:
+                return {message.id for _, message in messages(client, AlertRaised)}
+
+            await eventually(lambda: stored() == {alert.id for alert in alerts}, within=20)
+            entries = b" ".join(key for key, _ in batches(client))
+            client.xadd(committed_stream(fragile.gateway.name), {"entries": entries})
+            await eventually(lambda: not endpoint.outbox)
+        assert endpoint.seen.closes == 0
+
+    async def test_without_its_data_makes_endpoints_send_again(
+        self, fragile: GatewayUnderTest, own_valkey: ValkeyServer, tmp_path: Path
+    ) -> None:
+        endpoint = await fragile.connected()
+        alert = make_alert()
+        endpoint.deliver(alert)
+        with own_valkey.client() as client:
+            await eventually(lambda: messages(client, AlertRaised))
+            own_valkey.kill()
+            for path in (tmp_path / "appendonlydir").iterdir():
+                path.unlink()
+            await asyncio.to_thread(own_valkey.start)
+
+            await eventually(lambda: messages(client, AlertRaised), within=20)
+
+    async def test_keeps_the_revoked_out_although_it_forgot_them(
+        self, fragile: GatewayUnderTest, own_valkey: ValkeyServer
+    ) -> None:
+        endpoint_id = uuid.uuid4()
+        endpoint = await fragile.connected(endpoint_id)
+        own_valkey.kill()
+
+        await asyncio.sleep(0.3)
+
+        assert endpoint.is_connected.is_set()
+        await asyncio.to_thread(own_valkey.start)
+        again = await fragile.connected()
+        assert again.seen.welcomes == 1
+
+
+class TestDrain:
+    async def test_says_when_to_come_back_and_leaves_nobody_online(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoints = [await under_test.connected() for _ in range(5)]
+        await eventually(lambda: valkey.zcard("presence") == 5)
+        endpoints[0].deliver(make_alert())
+
+        under_test.gateway.stop()
+
+        for endpoint in endpoints:
+            await asyncio.wait_for(endpoint.is_closed.wait(), 5)
+            [goodbye] = endpoint.seen.goodbyes
+            assert 0 < (goodbye.retry_after or 0) <= 5
+        await eventually(lambda: valkey.zcard("presence") == 0)
