@@ -13,8 +13,8 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 LAUNCHER_WORD = re.compile(r"\./vedette ([a-z]+)")
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$")
-PACKAGES = ("agent/", "console/", "detection/", "directconnect/", "docs/", "eventstore/")
-PACKAGES += ("protocol/", "static/", "templates/", "tests/", "threatresponse/", "tools/", "deploy/")
+FOLDERS = "agent console detection directconnect docs eventstore protocol static templates tests"
+PACKAGES = tuple(f"{name}/" for name in f"{FOLDERS} threatresponse tools deploy".split())
 README_LIMIT = 120
 
 

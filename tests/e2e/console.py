@@ -1,4 +1,4 @@
-"""A real console on one host and real agents on others, driven as a script or a user would."""
+"""A real console on one host, driven as a script or a user would."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
+import psutil
+
+from tests.e2e.agent import Agent
 from tests.e2e.network import Host, python
 
+__all__ = ["PASSWORD", "Agent", "ApiAnswer", "Console", "eventually", "running_console"]
+
 PASSWORD = "a password of the test run"
+GATEWAY_PORT = 17472
+SESSIONS_PORT = 17475
 T = TypeVar("T")
 
 
@@ -45,6 +53,8 @@ class Console:
     data: Path
     token: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    # What `start` sets beside what every console of a test needs.
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -56,25 +66,31 @@ class Console:
         """The certificate that endpoints trust."""
         return self.data / "keys" / "authority.pem"
 
+    @property
+    def log(self) -> Path:
+        """What `up` printed."""
+        return self.data.parent / f"{self.data.name}.log"
+
     def start(self) -> None:
         """Start it and wait until it is ready; log in to the API."""
-        names = f"{self.host.address},localhost"
         environment = {
             "VEDETTE_DATA": str(self.data),
             "VEDETTE_NO_AGENT": "1",
             "VEDETTE_ADMIN_PASSWORD": PASSWORD,
-            "VEDETTE_NAMES": names,
+            "VEDETTE_NAMES": f"{self.host.address},localhost",
+            **self.environment,
         }
-        log = self.data.parent / f"{self.data.name}.log"
+        self.log.write_text("")
         command = python("manage.py", "up")
-        self.process = self.host.start(*command, log=log, environment=environment)
+        self.process = self.host.start(*command, log=self.log, environment=environment)
 
         def is_ready() -> bool:
             assert self.process is not None
-            assert self.process.poll() is None, log.read_text()
-            return "Ready after" in log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
+            return "Ready after" in self.log.read_text()
 
         eventually(is_ready, within=120, what="the start of the console")
+        self.token = ""
         answer = self.api("POST", "auth/token/", {"username": "admin", "password": PASSWORD})
         self.token = answer.body["token"]
 
@@ -84,17 +100,52 @@ class Console:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(60)
 
+    # ------------------------------------------------------------------ its programs
+
+    def programs(self) -> list[psutil.Process]:
+        """List the programs that its supervisor started, and theirs."""
+        assert self.process is not None
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def program(self, name: str) -> psutil.Process:
+        """Find one program by a word of its command line, as soon as it runs."""
+
+        def found() -> psutil.Process | None:
+            for process in self.programs():
+                try:
+                    words = " ".join(process.cmdline())
+                except psutil.NoSuchProcess:
+                    continue
+                if name in words:
+                    return process
+            return None
+
+        return eventually(found, within=60, what=f"the start of {name}")
+
+    def health(self) -> ApiAnswer:
+        """Ask for its health; status 0 when it does not answer."""
+        result = self.host.run(*self._curl("GET"), f"{self.url}/healthz/", check=False)
+        return _api_answer(result.stdout) if result.returncode == 0 else ApiAnswer(0, None)
+
+    # ------------------------------------------------------------------ its API
+
     def api(self, method: str, path: str, body: Any = None) -> ApiAnswer:
         """Call the API from the console's own host, with certificate verification."""
-        command = ["curl", "-sS", "--cacert", str(self.authority), "-X", method]
-        command += ["-w", "\n%{http_code}", "-H", "Content-Type: application/json"]
+        return _api_answer(self.text(method, path, body))
+
+    def text(self, method: str, path: str, body: Any = None) -> str:
+        """Call the API and return the answer's text; its last line is the status."""
+        command = self._curl(method)
         if self.token:
             command += ["-H", f"Authorization: Token {self.token}"]
         if body is not None:
             command += ["--data-binary", json.dumps(body)]
-        result = self.host.run(*command, f"{self.url}/api/v1/{path}")
-        text, _, status = result.stdout.rpartition("\n")
-        return ApiAnswer(int(status), json.loads(text) if text else None)
+        return self.host.run(*command, f"{self.url}/api/v1/{path}").stdout
+
+    def _curl(self, method: str) -> list[str]:
+        command = ["curl", "-sS", "--max-time", "60", "--cacert", str(self.authority)]
+        command += ["-X", method, "-w", "\n%{http_code}", "-H", "Content-Type: application/json"]
+        return command
 
     def results(self, path: str) -> list[dict[str, Any]]:
         """List the first page of a collection."""
@@ -103,51 +154,96 @@ class Console:
         rows: list[dict[str, Any]] = answer.body["results"]
         return rows
 
+    def all_results(self, path: str) -> list[dict[str, Any]]:
+        """List all pages of a collection."""
+        rows: list[dict[str, Any]] = []
+        prefix = f"{self.url}/api/v1/"
+        address = prefix + path
+        while address:
+            answer = self.api("GET", address.removeprefix(prefix))
+            assert answer.status == 200, answer
+            rows += answer.body["results"]
+            address = answer.body["next"] or ""
+        return rows
+
+    # ------------------------------------------------------------------ what users do
+
+    def new_token(self, name: str = "end to end", **wishes: Any) -> dict[str, Any]:
+        """Create an enrolment token."""
+        answer = self.api("POST", "enrolment-tokens/", {"name": name, **wishes})
+        assert answer.status == 201, answer
+        return dict(answer.body)
+
+    def joined_agent(self, host: Host, home: Path, settings: str = "") -> Agent:
+        """Let an agent join; it does not run yet. `settings` is the text of its settings file."""
+        agent = Agent(host, home)
+        joined = agent.enrol(self, self.new_token()["token"])
+        assert joined.returncode == 0, joined.stderr
+        (home / "etc" / "settings.toml").write_text(settings)
+        return agent
+
     def endpoint(self, endpoint_id: str) -> dict[str, Any]:
         """Read one endpoint."""
         body: dict[str, Any] = self.api("GET", f"endpoints/{endpoint_id}/").body
         return body
 
+    def is_online(self, agent: Agent) -> bool:
+        """Tell whether the console holds a connection of this agent."""
+        return bool(self.endpoint(agent.endpoint_id)["online"])
 
-@dataclass
-class Agent:
-    """An agent with a home of its own on a host of its own."""
+    def wait_for(self, agent: Agent, *, within: float = 30) -> None:
+        """Wait until the agent is online."""
+        eventually(lambda: self.is_online(agent), within=within, what="the endpoint's coming online")
 
-    host: Host
-    home: Path
-    endpoint_id: str = ""
-    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    def create_signal(self, name: str, definition: str) -> str:
+        """Write a Signal and return its id."""
+        wish = {
+            "name": name,
+            "type": "signal",
+            "platforms": ["linux"],
+            "definition": definition,
+            "techniques": [],
+        }
+        answer = self.api("POST", "intel/", wish)
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
 
-    def enrol(self, console: Console, token: str) -> subprocess.CompletedProcess[str]:
-        """Join the console."""
-        console_name = f"{console.host.address}:17443"
-        words = ("enroll", "--console", console_name, "--ca", str(console.authority))
-        return self.host.run(*self._command(*words, "--token", token), check=False)
+    def deploy(self, intel_id: str, agent: Agent) -> None:
+        """Deploy a Signal and wait until this agent evaluates it."""
+        revision = self.api("POST", f"intel/{intel_id}/deploy/").body["revision"]
+        eventually(
+            lambda: self.endpoint(agent.endpoint_id)["intel_revision"] >= revision,
+            within=60,
+            what="the arrival of the Signal",
+        )
 
-    def start(self) -> None:
-        """Run it in the background."""
-        log = self.home.parent / f"{self.home.name}.log"
-        self.process = self.host.start(*self._command("run"), log=log)
+    def alerts(self, intel_id: str) -> list[dict[str, Any]]:
+        """List every alert of one Signal."""
+        return self.all_results(f"alerts/?intel={intel_id}")
 
-    def stop(self) -> None:
-        """Stop it in order; harmless when it is not running."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+    def open_session(self, agent: Agent) -> str:
+        """Open a live session and return its id."""
+        answer = self.api("POST", "sessions/", {"endpoint": agent.endpoint_id})
+        assert answer.status == 201, answer
+        return str(answer.body["id"])
 
-    def status(self) -> dict[str, Any]:
-        """Ask it how it is."""
-        result = self.host.run(*self._command("status", "--json"), check=False)
-        return dict(json.loads(result.stdout or "{}"))
+    def search(self, session: str, expression: str) -> list[dict[str, Any]]:
+        """Search an endpoint's events; nothing found and not attached yet look the same."""
+        answer = self.api("GET", f"sessions/{session}/events/?search={quote(expression)}")
+        return list(answer.body["results"]) if answer.status == 200 else []
 
-    def _command(self, *words: str) -> list[str]:
-        return python("-m", "agent", "--home", str(self.home), *words)
+
+def _api_answer(output: str) -> ApiAnswer:
+    text, _, status = output.rpartition("\n")
+    return ApiAnswer(int(status), json.loads(text) if text else None)
 
 
 @contextmanager
-def running_console(host: Host, data: Path) -> Iterator[Console]:
+def running_console(
+    host: Host, data: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Console]:
     """Start a console, and stop it at the end."""
-    console = Console(host, data)
+    console = Console(host, data, environment=environment or {})
     try:
         console.start()
         yield console

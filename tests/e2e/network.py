@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import REPOSITORY
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# What the test run set for itself, and what would slow the programs down: they must meet what a
+# user's shell gives them.
+_OURS = ("DJANGO_SETTINGS_MODULE", "PYTHONDONTWRITEBYTECODE")
+
+
+def shell_environment(additions: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a user's shell, with some variables more."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _OURS and not name.startswith(("VEDETTE_", "PYTEST_"))
+    }
+    return {**inherited, **(additions or {})}
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,7 @@ class Host:
         return subprocess.run(
             self.command(*words),
             cwd=REPOSITORY,
-            env={**os.environ, **(environment or {})},
+            env=shell_environment(environment),
             capture_output=True,
             text=True,
             check=check,
@@ -51,11 +71,23 @@ class Host:
             return subprocess.Popen(
                 self.command(*words),
                 cwd=REPOSITORY,
-                env={**os.environ, **(environment or {})},
+                env=shell_environment(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+
+    def connect(self, address: str, port: int) -> socket.socket:
+        """Open a TCP connection from this host; the socket can be used from everywhere."""
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._connect, address, port).result()
+
+    def _connect(self, address: str, port: int) -> socket.socket:
+        # A thread of its own: only its namespace changes, and it ends with it.
+        with Path("/run/netns", self.name).open() as namespace:
+            if _libc.setns(namespace.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), "setns")
+        return socket.create_connection((address, port), timeout=10)
 
     def pull_cable(self) -> None:
         """Cut this host off, as a pulled cable does: nobody is told."""
@@ -75,6 +107,8 @@ def python(*words: str) -> list[str]:
 def hosts_on_one_bridge(prefix: str, names: Sequence[str]) -> Iterator[list[Host]]:
     """Make one host per name, all on one network of their own, and remove them at the end."""
     octet = os.getpid() % 200 + 20
+    # Another run on this machine has hosts of its own.
+    prefix = f"{prefix}{os.getpid() % 10_000}"
     bridge = f"{prefix}-br"
     hosts = [
         Host(f"{prefix}-{name}", f"10.77.{octet}.{number}", f"{prefix}-v{number}")

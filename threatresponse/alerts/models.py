@@ -9,7 +9,9 @@ class Alert(models.Model):
     """One match of one rule on one endpoint. The id comes from the endpoint: storing is idempotent.
 
     The rule's name and techniques are copied: the alert stays readable when the rule is gone.
-    `event`, `process` and `matched` are as `protocol.event_json` writes them.
+    `event` is as `protocol.event_json` writes it, its process and ancestors included; `matched`
+    holds the terms that were true and the text they were true of. All of it is an endpoint's word:
+    text to show, never markup, a path or a name to act upon.
     """
 
     class State(models.TextChoices):

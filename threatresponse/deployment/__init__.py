@@ -1,0 +1,1 @@
+"""Intel on its way: publications of all deployed rules, and which endpoint has which."""

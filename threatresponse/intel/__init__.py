@@ -1,0 +1,1 @@
+"""Intel documents: rules and indicators as their authors write them, checked before they count."""

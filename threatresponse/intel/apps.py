@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from console.modules import MenuEntry, Module, register_module
+
 
 class IntelConfig(AppConfig):
     """Rules and what they are made of."""
@@ -7,3 +9,22 @@ class IntelConfig(AppConfig):
     name = "threatresponse.intel"
     label = "intel"
     verbose_name = "Intel"
+
+    def ready(self) -> None:
+        """Join the console."""
+        register_module(
+            Module(
+                name="intel",
+                menu=(
+                    MenuEntry(
+                        group="Threat Response",
+                        title="Intel",
+                        icon="policy",
+                        url_name="admin:intel_inteldocument_changelist",
+                        permission="intel.view_inteldocument",
+                        order=20,
+                    ),
+                ),
+                api_urls="threatresponse.intel.api.urls",
+            )
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
+from django.db.models import Q
 
 
 class IntelDocument(models.Model):
@@ -25,7 +26,7 @@ class IntelDocument(models.Model):
     techniques = models.JSONField(default=list)
     definition = models.TextField()
     revision = models.PositiveBigIntegerField(default=1)
-    created_at = models.DateTimeField()
+    created_at = models.DateTimeField(db_index=True)
     created_by_name = models.CharField(max_length=150)
     changed_at = models.DateTimeField()
     changed_by_name = models.CharField(max_length=150)
@@ -33,6 +34,16 @@ class IntelDocument(models.Model):
     is_deployed = models.BooleanField(default=False)
     deployed_revision = models.PositiveBigIntegerField(null=True, blank=True)
     deployed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = (("deploy_inteldocument", "Can deploy and withdraw intel"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(revision__gte=1), name="intel_revision_counts"),
+            models.CheckConstraint(
+                condition=Q(is_deployed=False) | Q(deployed_revision__isnull=False),
+                name="intel_deployed_has_its_revision",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,1 @@
+"""The REST resources of deployment: deploy, withdraw, and who has what."""
