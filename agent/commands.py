@@ -12,9 +12,10 @@ from agent.agent_log import begin_log
 from agent.directories import Directories
 from agent.enrolment import TrustAnchor, enrol
 from agent.event_loop import new_event_loop
+from agent.exceptions import AlreadyRunning
 from agent.heap import share_one_arena
 from agent.identity import is_enrolled, read_enrolment
-from agent.instance import only_instance
+from agent.instance import only_instance, running_process
 from agent.program import AgentProgram
 from agent.record import record
 from agent.removal import remove_agent
@@ -35,7 +36,10 @@ def enrol_endpoint(
     token: str,
     replace: bool,
 ) -> int:
-    """Enrol this computer and say who it is now."""
+    """Enrol this computer and say who it is now. Raises `AlreadyRunning` and as `enrol` does."""
+    process_id = running_process(directories.lock_file)
+    if process_id is not None:
+        raise AlreadyRunning(f"The agent runs (process {process_id}): stop it first.")
     authority = ca_file.read_text(encoding="utf-8") if ca_file else ""
     enrolment = enrol(
         directories,

@@ -123,10 +123,11 @@ class Instructions:
         try:
             self._remember(accepted)
         except OSError as error:
+            # Not obeyed and not answered: the console sends it again, and then it may work.
             self._verifier.sequences = before
+            self._memory.sequences = dict(before)
             self._memory.unfinished.remove(accepted)
             self._refuse(error)
-            self._complete(accepted, FAILED, "the endpoint's disk does not take what must be kept")
             return None
         return instruction, accepted
 

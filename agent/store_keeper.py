@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 FLUSH_INTERVAL = 0.25
 RETRY_INTERVAL = 2.0
 PRUNE_INTERVAL = 10.0
+WRITER_CACHE_KIB = 4_096
 DAY = 24 * 3600 * 1_000_000
 # Events that wait in memory while another program holds the store; beyond this they are lost.
 MOST_PENDING = 50_000
@@ -42,6 +43,8 @@ class StoreKeeper:
         free_bytes: Callable[[], int] | None = None,
     ) -> None:
         self._store = store
+        # The writer appends and rarely reads back: a larger cache only makes the agent heavier.
+        store.connection.pragma("cache_size", -WRITER_CACHE_KIB)
         self._settings = settings
         self._free_bytes = free_bytes or self._measured_free_bytes
         self._retry_at = 0.0

@@ -24,7 +24,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -88,10 +89,11 @@ class Tally:
         self.counts: Counter[str] = Counter()
 
     def add(self, events: list[Event]) -> None:
+        self.counts["events"] += len(events)
         for event in events:
             process = event.process
             if isinstance(event, ProcessStarted) and process is not None:
-                self.counts["exec"] += any(a.startswith(TAG) for a in process.arguments)
+                self.counts["exec"] += f" {TAG}-" in process.command_line
                 if "dropper" in process.path:
                     self.counts["dropped"] += 1
                     self.counts["dropped and hashed"] += process.sha256 is not None
@@ -295,30 +297,28 @@ def measure_ordinary(workshop: Workshop, seconds: float, rounds: int) -> None:
         ],
         "idle": [["sh", "-c", f"sleep {seconds}; echo '{{}}'"]],
     }.items():
-        shares = []
+        shares, events = [], []
         for _ in range(rounds):
             recorder = RunningRecorder()
             began = time.monotonic()
             run_loads(commands)
             result = recorder.finish()
-            shares.append(100 * result["cpu"] / (time.monotonic() - began))
+            elapsed = time.monotonic() - began
+            shares.append(100 * result["cpu"] / elapsed)
+            events.append(result["counts"]["events"] / elapsed)
         print(
-            f"E3 {name}: {statistics.median(shares):.2f} % of one core,"
+            f"E3 {name}: {statistics.median(shares):.2f} % of one core at"
+            f" {statistics.median(events):.0f} events/s of the whole machine,"
             f" {result['rss'] / 1024:.0f} MiB resident"
         )
 
 
 def measure_slowdown(workshop: Workshop, rounds: int) -> None:
     """E4: CPU per exec of the watched workload; the least of the rounds, as noise only adds."""
-    results: dict[str, list[float]] = {"nothing": [], "recorder": [], "audit": []}
+    results: dict[str, list[float]] = {watcher: [] for watcher in WATCHERS}
     for _ in range(max(rounds, 5)):
         for watcher, values in results.items():
-            watching = {
-                "nothing": contextlib.nullcontext,
-                "recorder": _recorded,
-                "audit": _audited,
-            }[watcher]()
-            with watching:
+            with WATCHERS[watcher]():
                 (done,) = run_loads([workshop.exec_load(1e6, 1)])
             values.append(done["cpu"] / done["done"] * 1e6)
     base = min(results["nothing"])
@@ -340,6 +340,13 @@ def _audited() -> Iterator[None]:
     auditd.finish()
 
 
+WATCHERS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "nothing": contextlib.nullcontext,
+    "recorder": _recorded,
+    "audit": _audited,
+}
+
+
 def measure_storm(workshop: Workshop) -> None:
     """E5: fifty thousand deletes; attribution; programs that delete themselves."""
     storm = workshop.path / "storm"
@@ -349,8 +356,10 @@ def measure_storm(workshop: Workshop) -> None:
     recorder = RunningRecorder()
     subprocess.run(["rm", "-r", str(storm)], check=True)
     result = recorder.finish()
-    print(f"E5 storm: {result['counts'].get('delete', 0):,} of {STORM_FILES:,} deletes,"
-          f" {result['cpu']:.2f} CPU-s")
+    print(
+        f"E5 storm: {result['counts'].get('delete', 0):,} of {STORM_FILES:,} deletes,"
+        f" {result['cpu']:.2f} CPU-s"
+    )
     recorder = RunningRecorder()
     for number in range(SHELLS):
         path = workshop.files / f"attributed-{number}"
@@ -370,7 +379,7 @@ def measure_storm(workshop: Workshop) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--seconds", type=float, default=5, help="length of each load (targets: 20)")
+    parser.add_argument("--seconds", type=float, default=5, help="of each load (targets: 20)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds per median (targets: 5)")
     options = parser.parse_args()
     if os.geteuid() != 0:

@@ -15,7 +15,6 @@ from celery import Celery
 from celery.beat import PersistentScheduler
 from celery.signals import heartbeat_sent
 from django.conf import settings
-from kombu import Queue
 
 from console.core.health import REPORT_INTERVAL, report_alive
 
@@ -26,7 +25,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    task_queues=[Queue("interactive"), Queue("bulk")],
+    task_queues={
+        name: {"exchange": name, "routing_key": name} for name in ("interactive", "bulk")
+    },
     beat_schedule_filename=str(settings.DATA_DIR / "run" / "beat"),
     beat_scheduler="console.celery:ReportingScheduler",
     beat_max_loop_interval=REPORT_INTERVAL,

@@ -7,12 +7,15 @@ Every value comes from the environment; a secret `NAME` may also stand in a file
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import socket
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import structlog
 
 from console.core.database import database_from_url
 from console.core.secrets import read_or_create_secret
@@ -67,7 +70,7 @@ USE_TZ = True
 USE_I18N = False
 
 INSTALLED_APPS = [
-    "unfold.apps.BasicAppConfig",
+    "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "django.contrib.admin",
@@ -175,6 +178,10 @@ CELERY_RESULT_BACKEND = CELERY_BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_TIMEZONE = "UTC"
+
+# ---------------------------------------------------------------- logs
+# Without this structlog writes debug lines, too: one per failed handshake of any stranger.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
 
 # ---------------------------------------------------------------- browsers
 SESSION_COOKIE_SECURE = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.valkey import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @pytest.fixture(scope="session")
@@ -28,8 +30,16 @@ def shared_data() -> Path:
     pytest.skip(reason)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need root when there is none; in CI they must run."""
+    """Skip tests that need root when there is none; in CI they must run.
+
+    They all run in one worker, one after the other: the machine has one audit system, one set of
+    network namespaces, and recorders that would tell each other's tests.
+    """
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.xdist_group("machine"))
     if os.geteuid() == 0 or IN_CI:
         return
     skip = pytest.mark.skip(reason="needs root: run ./vedette test as root")
@@ -50,3 +60,8 @@ def valkey() -> Iterator[redis.Redis]:
     yield client
     client.close()
     server.stop()
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a random UUID `uuid`: workers that collect the same tests must agree on their names."""
+    return _UUID.sub("uuid", val) if isinstance(val, str) and _UUID.search(val) else None

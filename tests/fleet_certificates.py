@@ -12,6 +12,7 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from console.certificates import issuing, tls
 
@@ -19,19 +20,36 @@ from console.certificates import issuing, tls
 class FleetAuthority:
     """An authority in `keys`, in the files and formats that `console.certificates.tls` reads."""
 
-    def __init__(self, keys: Path, *, now: datetime | None = None) -> None:
+    def __init__(self, keys: Path, issuer: issuing.Issuer) -> None:
         self.keys = keys
-        self._now = now or datetime.now(UTC)
-        key = issuing.new_private_key()
+        self._now = datetime.now(UTC)
+        self._issuer = issuer
         self._endpoint_key = issuing.new_private_key()
-        self.certificate = issuing.make_authority("Test authority", key, now=self._now)
-        self._issuer = issuing.Issuer(self.certificate, key)
         self._revoked: list[tuple[int, datetime]] = []
         self._list_number = 0
+
+    @classmethod
+    def new(cls, keys: Path) -> FleetAuthority:
+        """Make an authority and everything that a TLS port reads."""
+        key = issuing.new_private_key()
+        certificate = issuing.make_authority("Test authority", key, now=datetime.now(UTC))
         keys.mkdir(parents=True, exist_ok=True)
-        (keys / tls.AUTHORITY_CERTIFICATE).write_bytes(issuing.certificate_pem(self.certificate))
-        self._write_server()
-        self.write_revocation_list()
+        (keys / tls.AUTHORITY_CERTIFICATE).write_bytes(issuing.certificate_pem(certificate))
+        authority = cls(keys, issuing.Issuer(certificate, key))
+        authority._write_server()
+        authority.write_revocation_list()
+        return authority
+
+    @classmethod
+    def existing(cls, keys: Path) -> FleetAuthority:
+        """Use the authority that a console made there."""
+        certificate = x509.load_pem_x509_certificate(
+            (keys / tls.AUTHORITY_CERTIFICATE).read_bytes()
+        )
+        key = serialization.load_pem_private_key((keys / "authority.key").read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("the authority's key is of another kind")
+        return cls(keys, issuing.Issuer(certificate, key))
 
     def endpoint_certificate(
         self, endpoint_id: UUID, *, now: datetime | None = None
@@ -54,11 +72,13 @@ class FleetAuthority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(self.keys / tls.AUTHORITY_CERTIFICATE)
         path = self.keys / "endpoint.pem"
-        path.write_bytes(
-            issuing.certificate_pem(certificate) + issuing.private_key_pem(self._endpoint_key)
-        )
+        path.write_bytes(self.pem_of(certificate))
         context.load_cert_chain(path)
         return context
+
+    def pem_of(self, certificate: x509.Certificate) -> bytes:
+        """Write a certificate with the endpoints' key behind it."""
+        return issuing.certificate_pem(certificate) + issuing.private_key_pem(self._endpoint_key)
 
     def context_for(self, endpoint_id: UUID) -> ssl.SSLContext:
         """Issue a certificate and return what the endpoint dials with."""

@@ -3,9 +3,14 @@
 import os
 import tempfile
 
-os.environ.setdefault("VEDETTE_DATA", tempfile.mkdtemp(prefix="vedette-test-"))
+# One directory for each worker of a test run and the programs that it starts. The user's own
+# VEDETTE_DATA is never touched, and workers do not share a Valkey.
+_mark = f"VEDETTE_TEST_DIRECTORY_{os.environ.get('PYTEST_XDIST_WORKER', 'main').upper()}"
+if _mark not in os.environ:
+    os.environ[_mark] = tempfile.mkdtemp(prefix="vedette-test-")
+os.environ["VEDETTE_DATA"] = os.environ[_mark]
 
-from console.settings import *  # noqa: F403 - the data directory comes first
+from console.settings import *  # noqa: E402, F403 - the data directory comes first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

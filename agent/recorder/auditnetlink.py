@@ -20,6 +20,7 @@ from agent.recorder.exceptions import SourceUnavailable
 
 NETLINK_AUDIT: Final = 9
 _SO_RCVBUFFORCE: Final = 33
+_SO_ATTACH_FILTER: Final = 26
 _RECEIVE_BYTES: Final = 16 * 1024 * 1024
 _MULTICAST_READ_LOG: Final = 1
 
@@ -227,6 +228,10 @@ class AuditStream:
         (code,) = struct.unpack_from("=i", message, _HEADER.size)
         if code:
             raise OSError(-code, os.strerror(-code))
+
+    def attach_filter(self, program: bytes) -> None:
+        """Let only the messages through that a classic BPF program (`struct sock_fprog`) takes."""
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
     def join(self) -> None:
         """Read along with the daemon that runs."""

@@ -31,7 +31,7 @@ class BootRecord(msgspec.Struct, kw_only=True):
 
 def read_boot_id() -> str:
     """Return the kernel's random name of the present boot."""
-    return _BOOT_ID.read_text("ascii").strip()
+    return _BOOT_ID.read_text("utf-8").strip()
 
 
 def load_boot_record(directory: Path) -> BootRecord:

@@ -50,6 +50,7 @@ _INFORMATION_SIZE: Final = struct.Struct("=H")
 _HANDLE_BYTES: Final = struct.Struct("=I")
 _HANDLE_AT: Final = 20
 _TYPE_FID: Final = 1
+_FAR_FUTURE: Final = 1 << 62
 # Operations in the order in which one process most plausibly did them to one file.
 _ORDER: Final = (
     (FAN_CREATE, "create"),
@@ -77,13 +78,16 @@ def restore_order(events: list[FileEvent], processes: ProcessTable) -> None:
     its process ended. What the kernel told before cannot have happened later; if the process ran
     another program by then, it was that one.
     """
-    latest = events[-1].at if events else 0
+    latest = certain = _FAR_FUTURE
     for event in reversed(events):
-        event.at = latest = min(event.at, latest)
-        process = event.process
-        if process is not None and latest < process.started_at:
-            event.process = earlier = processes.image_at(process, latest)
-            event.at = max(latest, earlier.started_at)
+        latest = min(event.at, latest)
+        if event.operation != "write":
+            # The kernel closes the files of a process after it told its end: when a write ended
+            # says nothing certain about what came before.
+            certain = min(event.at, certain)
+        if event.process is not None and certain < event.process.started_at:
+            event.process = processes.image_at(event.process, certain)
+        event.at = max(latest, event.process.started_at) if event.process else latest
 
 
 class FileSource:

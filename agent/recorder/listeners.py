@@ -62,7 +62,7 @@ def _listening(pid: int) -> list[tuple[int, int]]:
     found = []
     for table in ("tcp", "tcp6"):
         try:
-            lines = Path(f"/proc/{pid}/net/{table}").read_text("ascii").splitlines()[1:]
+            lines = Path(f"/proc/{pid}/net/{table}").read_text("utf-8").splitlines()[1:]
         except OSError:
             continue  # ended, or no IPv6
         for line in lines:

@@ -29,6 +29,7 @@ from agent.recorder.fanotify import FileSource
 from agent.recorder.filters import Filters
 from agent.recorder.hashing import Hashes
 from agent.recorder.kernelrecords import RING_BYTES
+from agent.recorder.loginsource import LoginSource
 from agent.recorder.mounts import Mount
 from agent.recorder.mountwatch import MountWatch
 from agent.recorder.pace import Pace
@@ -42,6 +43,7 @@ Sink: TypeAlias = Callable[[list[Event]], None]
 
 SOURCES_VARIABLE: Final = "VEDETTE_RECORDER_SOURCES"
 FILE_SOURCE: Final = "fanotify"
+LOGIN_SOURCE: Final = "audit-logins"
 _IDLE_SECONDS: Final = 1.0
 _HASH_WAIT_SECONDS: Final = 0.2
 _SAVE_SECONDS: Final = 60.0
@@ -53,7 +55,7 @@ def allowed_sources() -> tuple[str, ...]:
     """Return the sources that the environment allows; all of them when it says nothing."""
     named = os.environ.get(SOURCES_VARIABLE, "")
     if not named:
-        return (*PROCESS_SOURCES, FILE_SOURCE)
+        return (*PROCESS_SOURCES, FILE_SOURCE, LOGIN_SOURCE)
     return tuple(name.strip() for name in named.split(","))
 
 
@@ -83,6 +85,7 @@ class Recorder:
         self._processes = ProcessTable(self._clock)
         self._selection = Selection(None, {})
         self._files: FileSource | None = None
+        self._logins: LoginSource | None = None
         self._hashes: ExecutableHashes | None = None
         self._mounts: MountWatch | None = None
         self._counters = {kind: KindCounters() for kind in KIND_OF.values()}
@@ -103,6 +106,8 @@ class Recorder:
         self._selection = start_best_source(self._allowed, self._processes, self._clock)
         if FILE_SOURCE in self._allowed:
             self._start_files()
+        if LOGIN_SOURCE in self._allowed:
+            self._start_logins()
         # What started since the source did will be told by the source.
         self._backlog = [
             ProcessStarted(at=process.started_at, process=process, already_running=True)
@@ -159,6 +164,8 @@ class Recorder:
         self._fill_hashes()
         if self._files:
             self._files.drain(events.append)
+        if self._logins:
+            self._logins.drain(events.append)
         self._processes.forget_ended(self._clock.now())
         self._save_now_and_then()
         events.sort(key=attrgetter("at"))
@@ -166,19 +173,16 @@ class Recorder:
 
     def health(self) -> list[SourceHealth]:
         """Tell which sources are in use, what they cannot see, and why others are not used."""
-        sources = [self._selection.source] if self._selection.source else []
-        health = [self._health_of(source) for source in (*sources, self._files) if source]
+        health = [self._health_of(source) for source in self._sources()]
         for name, reason in self._selection.absent.items():
             health.append(SourceHealth(name=name, state="absent", kinds=[], reason=reason))
         return health
 
     def counters(self) -> dict[str, KindCounters]:
         """Count what was seen, filtered, recorded and lost, per kind, since `start`."""
-        for kind, counters in self._counters.items():
-            counters.lost = 0
-            for source in (self._selection.source, self._files):
-                if source:
-                    counters.lost += source.lost().get(kind, 0)
+        if sources := self._sources():
+            for kind, counters in self._counters.items():
+                counters.lost = sum(source.lost().get(kind, 0) for source in sources)
         return self._counters
 
     def stop(self) -> None:
@@ -192,10 +196,24 @@ class Recorder:
         if self._hashes:
             self._hashes.stop()
             self._hashes = None
-        if self._files:
-            self._files.stop()
-        if self._selection.source:
-            self._selection.source.stop()
+        for source in self._sources():
+            source.stop()
+        self._selection.source = self._files = self._logins = None
+
+    def _sources(self) -> list[Source]:
+        """Return the sources that are in use."""
+        return [source for source in (self._selection.source, self._files, self._logins) if source]
+
+    def _start_logins(self) -> None:
+        if self._selection.source and "security" in self._selection.source.capabilities().kinds:
+            return  # the audit source tells them already
+        logins = LoginSource(self._processes, self._clock)
+        try:
+            logins.start()
+        except SourceUnavailable as error:
+            self._selection.absent[LOGIN_SOURCE] = str(error)
+        else:
+            self._logins = logins
 
     def _start_files(self) -> None:
         files = FileSource(self._processes, self._clock, is_own=self._filters.excludes_pid)
@@ -219,12 +237,9 @@ class Recorder:
     def _open_waker(self) -> select.epoll:
         """Open a descriptor that is readable when any source has something."""
         waker = select.epoll()
-        source = self._selection.source
-        descriptors = list(source.descriptors()) if source else []
-        if self._files:
-            descriptors += self._files.descriptors()
-        for descriptor in descriptors:
-            waker.register(descriptor, select.EPOLLIN)
+        for source in self._sources():
+            for descriptor in source.descriptors():
+                waker.register(descriptor, select.EPOLLIN)
         if self._mounts:
             waker.register(self._mounts.descriptor(), select.EPOLLPRI)
         return waker

@@ -110,10 +110,12 @@ install_program() {
     fi
     printf 'This folder belongs to the Vedette agent; uninstalling the agent removes it.\n' \
         >"$work/program/.vedette-agent"
-    chmod -R u=rwX,go=rX "$work/program"
     mkdir -p "$(dirname "$prefix")"
     rm -rf "$prefix.new"
     cp -R "$work/program" "$prefix.new"
+    # An interpreter of its own: what is installed on this computer stays out of the agent.
+    "$interpreter" -I -m venv --without-pip "$prefix.new/.venv"
+    chmod -R u=rwX,go=rX "$prefix.new"
     rm -rf "$prefix"
     mv "$prefix.new" "$prefix"
 }
@@ -121,9 +123,9 @@ install_program() {
 run_agent() (
     cd "$prefix"
     if [ -n "$home" ]; then
-        exec "$interpreter" -m agent --home "$home" "$@" </dev/null
+        exec .venv/bin/python -m agent --home "$home" "$@" </dev/null
     fi
-    exec "$interpreter" -m agent "$@" </dev/null
+    exec .venv/bin/python -m agent "$@" </dev/null
 )
 
 enrol() {
@@ -161,8 +163,8 @@ install_agent() {
         [ -d /run/systemd/system ]; then
         start_service
     else
-        printf 'The agent is installed. Run it with:\n  cd %s && %s -m agent%s run\n' \
-            "$prefix" "$interpreter" "${home:+ --home $home}"
+        printf 'The agent is installed. Run it with:\n  cd %s && .venv/bin/python -m agent%s run\n' \
+            "$prefix" "${home:+ --home $home}"
     fi
 }
 

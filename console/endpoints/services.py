@@ -93,7 +93,9 @@ def _enrol(request: EnrolmentRequest, *, actor: Actor, now: datetime) -> Endpoin
         detail={"enrolment_token": token.name, "fingerprint": certificate.fingerprint},
         now=now,
     )
-    transaction.on_commit(lambda: _announce_enrolled(endpoint_id, now))
+    # The computer has joined and its token is used: a module that fails now is logged, and must
+    # not make the computer believe that it was refused.
+    transaction.on_commit(lambda: _announce_enrolled(endpoint_id, now), robust=True)
     return endpoint
 
 
@@ -122,10 +124,15 @@ def revoke_endpoint(endpoint: Endpoint, *, reason: str, actor: Actor, now: datet
         detail={"reason": reason[:255]},
         now=now,
     )
-    transaction.on_commit(lambda: authority.publish_revocation_list(now))
-    transaction.on_commit(
-        lambda: endpoint_revoked.send(sender=Endpoint, endpoint_id=endpoint.pk, at=now)
-    )
+    transaction.on_commit(lambda: _enforce_revocation(endpoint.pk, now))
+
+
+def _enforce_revocation(endpoint_id: UUID, now: datetime) -> None:
+    # Whichever of the two fails, the other must still keep the endpoint out.
+    try:
+        endpoint_revoked.send(sender=Endpoint, endpoint_id=endpoint_id, at=now)
+    finally:
+        authority.publish_revocation_list(now)
 
 
 @transaction.atomic(durable=True)

@@ -38,9 +38,13 @@ class Notice(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Batch(msgspec.Struct, array_like=True, frozen=True):
-    """What the gateway called `gateway` received in the last moments, in the order of arrival."""
+    """What the gateway called `gateway` received in the last moments, in the order of arrival.
+
+    `number` is that gateway's own; the ingester names it when the batch is committed.
+    """
 
     gateway: str
+    number: int
     items: list[Item]
     notices: list[Notice] = []
 

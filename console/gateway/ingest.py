@@ -85,7 +85,7 @@ def store_batches(
     Idempotent as far as the handlers are. Raises `StorageUnavailable` when the database cannot
     store anything now; nothing of the batches is stored then, or what is will be stored again.
     """
-    decoded, refused = _decode(batches)
+    decoded, refused = _decode(batches, handlers)
     notices = [notice for batch in batches for notice in batch.notices]
     try:
         _store_together(decoded, notices, handlers)
@@ -98,15 +98,22 @@ def store_batches(
     return refused
 
 
-def _decode(batches: Sequence[Batch]) -> tuple[list[Decoded], list[SetAside]]:
+def _decode(
+    batches: Sequence[Batch], handlers: Mapping[type[Message], Handler]
+) -> tuple[list[Decoded], list[SetAside]]:
     decoded: list[Decoded] = []
     refused: list[SetAside] = []
     for batch in batches:
         for item in batch.items:
             try:
-                decoded.append(Decoded(item, UPWARD.decode(item.encoded)))
+                message = UPWARD.decode(item.encoded)
             except ProtocolError as error:
                 refused.append(SetAside(item, _sentence(error)))
+                continue
+            if type(message) in handlers:
+                decoded.append(Decoded(item, message))
+            else:
+                refused.append(SetAside(item, f"nobody stores {type(message).__name__}"))
     return decoded, refused
 
 

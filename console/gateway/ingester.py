@@ -210,15 +210,15 @@ class Ingester:
         refused: Sequence[SetAside],
     ) -> None:
         entry_ids = [*batches, *(entry_id for entry_id, _ in damaged)]
-        by_gateway: dict[str, list[bytes]] = {}
-        for entry_id, batch in batches.items():
-            by_gateway.setdefault(batch.gateway, []).append(entry_id)
+        by_gateway: dict[str, list[int]] = {}
+        for batch in batches.values():
+            by_gateway.setdefault(batch.gateway, []).append(batch.number)
         with self._client.pipeline(transaction=True) as pipeline:
             for letter in (*map(_letter_of, refused), *(fields for _, fields in damaged)):
                 pipeline.xadd(DEAD_LETTERS, letter, maxlen=DEAD_LETTERS_KEPT, approximate=True)
             for gateway, committed in by_gateway.items():
                 key = committed_stream(gateway)
-                pipeline.xadd(key, {"entries": b" ".join(committed)}, maxlen=10_000)
+                pipeline.xadd(key, {"batches": " ".join(map(str, committed))}, maxlen=10_000)
                 pipeline.expire(key, COMMITTED_LIFETIME)
             pipeline.xack(UPWARD_STREAM, INGESTERS, *entry_ids)
             pipeline.xdel(UPWARD_STREAM, *entry_ids)

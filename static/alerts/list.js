@@ -9,6 +9,7 @@ const pill = document.getElementById("new-alerts");
 const liveState = document.getElementById("live-state");
 const TOP = 120;
 const REFRESH_PAUSE = 1000;
+const MOST_ROWS = 400;
 let unseen = 0;
 let isRefreshing = false;
 let isStale = false;
@@ -28,6 +29,25 @@ async function fetchPart(query) {
 }
 
 // Put the newest rows on top; rows that are here already, and what is chosen in them, stay.
+// Returns how many could not be shown without losing what is chosen.
+function merge(fresh) {
+  const here = rowsOf(part);
+  const known = new Set([...part.querySelectorAll("[data-alert]")].map((row) => row.dataset.alert));
+  const newest = [...fresh.querySelectorAll("[data-alert]")];
+  const news = newest.filter((row) => !known.has(row.dataset.alert));
+  for (const row of news) row.classList.add("is-new");
+  // None of them is known and there are more behind them: between them and ours is a gap.
+  const hasGap = news.length === newest.length && fresh.querySelector("#load-more") !== null;
+  if (!here || hasGap || known.size + news.length > MOST_ROWS) {
+    if (chosen().length > 0) return news.length;
+    if (newest.length > 0) part.replaceChildren(...fresh.childNodes);
+    return 0;
+  }
+  part.querySelector("[data-tabs]").replaceWith(fresh.querySelector("[data-tabs]"));
+  here.prepend(...news);
+  return 0;
+}
+
 async function refresh() {
   if (isRefreshing) {
     isStale = true;
@@ -36,20 +56,7 @@ async function refresh() {
   isRefreshing = true;
   isStale = false;
   try {
-    const fresh = await fetchPart(page.dataset.query);
-    const here = rowsOf(part);
-    const there = rowsOf(fresh);
-    part.querySelector("[data-tabs]").replaceWith(fresh.querySelector("[data-tabs]"));
-    if (!here || !there) {
-      if (there) part.replaceChildren(...fresh.childNodes);
-      for (const row of part.querySelectorAll("[data-alert]")) row.classList.add("is-new");
-    } else {
-      const known = new Set([...here.querySelectorAll("[data-alert]")].map((row) => row.dataset.alert));
-      const news = [...there.querySelectorAll("[data-alert]")].filter((row) => !known.has(row.dataset.alert));
-      for (const row of news) row.classList.add("is-new");
-      here.prepend(...news);
-    }
-    setUnseen(0);
+    setUnseen(merge(await fetchPart(page.dataset.query)));
     showChosen();
   } catch (error) {
     liveState.textContent = `Not up to date: ${error.message}. Reload the page.`;
@@ -72,7 +79,7 @@ function showChosen() {
   if (!bulk) return;
   const number = chosen().length;
   bulk.hidden = number === 0;
-  bulk.querySelector("[data-bulk-count]").textContent = `${number} chosen:`;
+  bulk.querySelector("[data-bulk-count]").textContent = `${number} chosen, set to:`;
 }
 
 part.addEventListener("change", (event) => {
@@ -101,8 +108,18 @@ part.addEventListener("click", async (event) => {
 
 pill.addEventListener("click", () => {
   window.scrollTo({ top: 0 });
+  for (const box of chosen()) box.checked = false;
   refresh();
 });
+
+function showAges() {
+  for (const time of part.querySelectorAll("[data-ago]")) {
+    const minutes = Math.floor((Date.now() - new Date(time.dateTime)) / 60_000);
+    if (minutes < 1) time.textContent = "just now";
+    else if (minutes < 60) time.textContent = `${minutes} minute${minutes === 1 ? "" : "s"} ago`;
+  }
+}
+setInterval(showAges, 20_000);
 
 new Connection(page.dataset.socket, {
   heard(message) {

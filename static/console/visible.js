@@ -3,13 +3,17 @@
 
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}]/gu;
 
-// "␊" for a line feed, "␛" for an escape, "⟨202E⟩" for a mark that turns the writing direction.
+// By their names: the signs that Unicode has for them are missing in many fonts.
+const CONTROLS = (
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI " +
+  "DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US"
+).split(" ");
+
+// "⟨LF⟩" for a line feed, "⟨ESC⟩" for an escape, "⟨202E⟩" for a mark that turns the direction.
 export function visible(text) {
   return String(text ?? "").replace(HIDDEN, (sign) => {
     const code = sign.codePointAt(0);
-    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-    if (code === 0x7f) return "␡";
-    return `⟨${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+    return `⟨${CONTROLS[code] ?? code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
   });
 }
 

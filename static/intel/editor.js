@@ -82,11 +82,11 @@
     });
     const answer = await response.json();
     if (response.ok && answer.valid) {
-      standing.textContent = `Valid: ${answer.terms} of ${answer.term_limit} terms, evaluated on ${answer.kinds.join(", ")} events`;
+      standing.textContent = "Valid";
       standing.className = "v-help";
       return [];
     }
-    const problem = answer.problem ?? answer;
+    const problem = answer;
     const reason = problem.reason ?? problem.detail ?? "The definition was refused.";
     const place = problem.line ? `Line ${problem.line}, column ${problem.column}: ` : "";
     const expected = problem.expected?.length ? `; expected ${problem.expected.slice(0, 8).join(", ")}` : "";

@@ -69,7 +69,7 @@ function chain(process) {
       "li", { style: `--depth: ${Math.min(depth, 8)}`, class: isLast ? "is-culprit" : null },
       element("span", { class: "v-mono v-strong", text: visible(level.path) || "unknown" }),
       element("span", { class: "v-help", text: ` ${shown(level.pid) ? level.pid : ""} ${visible(level.user)}` }),
-      element("div", { class: "v-mono v-help", text: visible(level.command_line) }),
+      element("div", { class: `v-mono v-help${isLast ? "" : " live-clamp"}`, title: visible(level.command_line), text: visible(level.command_line) }),
     );
   return element("ol", { class: "v-chain" }, ...above.map((level, depth) => line(level, depth, false)), line(process, above.length, true));
 }

@@ -9,6 +9,7 @@ import { EventRows } from "./rows.js";
 import { SearchBar } from "./search_bar.js";
 
 const byId = (id) => document.getElementById(id);
+const NARROW = 900;
 const count = (number) => number.toLocaleString("en");
 const STATES = {
   PENDING: ["Connecting", "is-warn"],
@@ -137,6 +138,8 @@ function openRow(row) {
     },
   });
   byId("live-body").classList.add("has-detail");
+  // Below the grid, on a phone, nobody would see that something opened.
+  if (window.innerWidth <= NARROW) byId("detail").scrollIntoView({ block: "nearest" });
 }
 
 function closeDetail() {

@@ -173,6 +173,54 @@ class TestAgent:
         assert "Traceback" not in second.stderr
 
 
+class TestCommands:
+    async def test_show_a_person_how_the_agent_is_doing(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+            await recording(agent)
+
+            shown = await agent.command("status")
+
+        assert shown.returncode == 0
+        assert str(enrolled_there.endpoint_id) in shown.stdout
+        assert "connected since" in shown.stdout
+        assert "event sources" in shown.stdout
+
+    async def test_refuse_a_new_identity_under_a_running_agent(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        async with running_agent(directories.home) as agent:
+            await eventually(lambda: gateway.of(Heartbeat))
+
+            words = ["--console", "x:1", "--ca", str(directories.authority_file), "--token", "t"]
+            refused = await agent.command("enroll", *words, "--force")
+
+        assert refused.returncode == 1
+        assert "stop it first" in refused.stderr
+
+    async def test_uninstall_a_running_agent_and_leave_nothing(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        home = directories.home
+        assert home is not None
+        agent = AgentProcess(home)
+        agent.start()
+        await eventually(lambda: gateway.of(Heartbeat))
+        assert agent.process is not None
+
+        waiting = asyncio.ensure_future(agent.wait())
+        removed = await agent.command("uninstall", "--yes")
+
+        assert removed.returncode == 0, removed.stderr
+        assert f"stopping the agent (process {agent.process.pid})" in removed.stdout
+        assert await waiting == 0
+        assert not home.exists()
+
+
 class TestFullDisk:
     @pytest.fixture
     def directories(self, tmp_path: Path) -> Iterator[Directories]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from protocol.live import EventRow
 from tests.directconnect import online
 from tests.directconnect.people import actor_for, user_with
 from tests.directconnect.received import waiting_instructions
-from tests.live_console import Computer, LiveConsole, LiveEndpoint, joined_computer
+from tests.live_console import PATIENCE, Computer, LiveConsole, LiveEndpoint, joined_computer
 
 HOSTILE = "/tmp/<script>alert(1)</script>\n\x1b[31m"  # noqa: S108
 ROWS = [
@@ -54,6 +55,13 @@ class Scene:
     async def tab(self, **options: Any) -> ClientConnection:
         """Open the session's page."""
         return await self.console.browser(self.path, self.user, **options)
+
+    async def ended(self) -> Session:
+        """Return the session's row once it says that the session is over."""
+        async with asyncio.timeout(PATIENCE):
+            while (stored := await self.stored()).closed_at is None:  # noqa: ASYNC110 - rows ring no bell
+                await asyncio.sleep(0.01)
+        return stored
 
     async def stored(self) -> Session:
         """Return the session's row as it is now."""

@@ -55,7 +55,7 @@ class TestAttaching:
         )
 
         await until(lambda: endpoint.closed_because)
-        assert (await scene.stored()).state == Session.State.CLOSED
+        assert (await scene.ended()).state == Session.State.CLOSED
 
     @pytest.mark.parametrize("kind", ["rows", "garbage"])
     async def test_ends_when_the_endpoint_breaks_a_rule(self, scene: Scene, kind: str) -> None:
@@ -67,7 +67,7 @@ class TestAttaching:
             await endpoint.socket.send(b"\x07garbage that is no frame")
 
         await until(lambda: endpoint.closed_because)
-        stored = await scene.stored()
+        stored = await scene.ended()
         assert stored.state == Session.State.CLOSED
         assert "broke a rule" in stored.close_reason
 
@@ -87,7 +87,7 @@ class TestEnding:
             await hear(other, "never")
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == SESSION_OVER
-        assert (await scene.stored()).close_reason == "closed by the user"
+        assert (await scene.ended()).close_reason == "closed by the user"
 
     async def test_comes_within_seconds_of_a_revocation(self, scene: Scene) -> None:
         endpoint = await scene.attach()
@@ -125,7 +125,7 @@ class TestEnding:
         endpoint = await scene.attach()
 
         await until(lambda: endpoint.closed_because)
-        assert (await scene.stored()).close_reason == "nobody looked for ten minutes"
+        assert (await scene.ended()).close_reason == "nobody looked for ten minutes"
 
     async def test_waits_while_a_tab_is_open(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -151,5 +151,5 @@ class TestEnding:
         endpoint.socket.transport.abort()
 
         assert (await hear(tab, "state"))["state"] == "CLOSED"
-        stored = await scene.stored()
+        stored = await scene.ended()
         assert (stored.state, stored.close_reason) == ("CLOSED", "the connection was lost")

@@ -35,7 +35,9 @@ def _logs_of(item: pytest.Item) -> Iterator[Path]:
             if isinstance(found, Console):
                 yield from [found.log, *sorted((found.data / "logs").glob("*.log"))]
             if isinstance(found, Agent):
-                yield from [log for log in (found.log, found.home / "log/agent.log") if log.exists()]
+                yield from [
+                    log for log in (found.log, found.home / "log/agent.log") if log.exists()
+                ]
 
 
 @pytest.fixture(scope="session")

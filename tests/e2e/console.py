@@ -193,7 +193,9 @@ class Console:
 
     def wait_for(self, agent: Agent, *, within: float = 30) -> None:
         """Wait until the agent is online."""
-        eventually(lambda: self.is_online(agent), within=within, what="the endpoint's coming online")
+        eventually(
+            lambda: self.is_online(agent), within=within, what="the endpoint's coming online"
+        )
 
     def create_signal(self, name: str, definition: str) -> str:
         """Write a Signal and return its id."""

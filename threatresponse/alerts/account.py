@@ -1,8 +1,8 @@
 r"""Tell what an alert is about in words that a person can read and trust.
 
 Everything in an alert is an endpoint's word. Characters that cannot be seen, or that would turn
-the direction of writing, are shown as signs (`␊`, `␛`, `⟨202E⟩`), so that a name made to deceive
-looks like what it is.
+the direction of writing, are shown by name or number (`⟨LF⟩`, `⟨ESC⟩`, `⟨202E⟩`), so that a name
+made to deceive looks like what it is.
 """
 
 from __future__ import annotations
@@ -10,14 +10,22 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
+
+from django.utils.timesince import timesince
 
 from detection.signals.spelling import quote
 from threatresponse.alerts.models import Alert
 
 # Control, format, private, surrogate and unassigned characters, line and paragraph separators.
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-_DELETE: Final = 0x7F
+# By their names: the signs that Unicode has for them are missing in many fonts.
+_CONTROLS: Final = (
+    *("NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF"),
+    *("CR", "SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM"),
+    *("SUB", "ESC", "FS", "GS", "RS", "US"),
+)
 
 STATES: Final = {
     Alert.State.UNRESOLVED.value: ("Unresolved", "alarm"),
@@ -83,7 +91,7 @@ class FoundText:
 
 
 def visible_text(text: str) -> str:
-    """Replace characters that cannot be seen, or that move others, by signs."""
+    """Replace characters that cannot be seen, or that move others, by their names."""
     return "".join(map(_visible, text))
 
 
@@ -95,6 +103,18 @@ def sentence_of(alert: Alert) -> str:
     by = f" as {user}" if user else ""
     host = visible_text(alert.endpoint.host_name)
     return f"{name} {_deed(alert)} on {host}{by}."
+
+
+def command_line_of(alert: Alert) -> str:
+    """Return the command line of the process; "" when it was not recorded."""
+    return visible_text(str(_section(alert, "process").get("command_line") or ""))
+
+
+def how_long_ago(instant: datetime, *, now: datetime) -> str:
+    """Say how long ago something was, by the endpoint's clock; one that is ahead is now."""
+    if now - instant < timedelta(minutes=1):
+        return "just now"
+    return f"{timesince(instant, now)} ago"
 
 
 def chain_of(alert: Alert) -> list[Level]:
@@ -133,7 +153,9 @@ def facts_of(alert: Alert) -> list[tuple[str, str]]:
         ("Parent command line", process.get("parent_command_line")),
         ("Container", process.get("container")),
     ]
-    for hashes in (own.get("hash"), process.get("hash")):
+    # A process event has one section for both.
+    for section in (process,) if own is process else (own, process):
+        hashes = section.get("hash")
         if isinstance(hashes, dict):
             facts += [(name.upper(), value) for name, value in hashes.items()]
     return [(title, visible_text(str(value))) for title, value in facts if value not in (None, "")]
@@ -200,6 +222,4 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character
     code = ord(character)
-    if code < ord(" "):
-        return chr(0x2400 + code)
-    return "␡" if code == _DELETE else f"⟨{code:04X}⟩"
+    return f"⟨{_CONTROLS[code] if code < len(_CONTROLS) else f'{code:04X}'}⟩"

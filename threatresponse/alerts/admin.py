@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,12 +17,15 @@ from django.utils import timezone
 from console.core.admin import ReadOnlyAdmin
 from console.core.exceptions import VedetteError
 from console.core.requests import actor_of
+from console.endpoints.selectors import endpoints_visible_to
 from console.modules import endpoint_operations
 from threatresponse.alerts.account import (
     STATES,
     arguments_of,
     chain_of,
+    command_line_of,
     facts_of,
+    how_long_ago,
     search_for_process,
     sentence_of,
     terms_found,
@@ -31,6 +35,10 @@ from threatresponse.alerts.listing import EVERY_STATE, AlertQuestion, part_of
 from threatresponse.alerts.models import Alert
 from threatresponse.alerts.selectors import alerts_visible_to, count_alerts_by_state
 from threatresponse.alerts.services import change_alert_state
+from threatresponse.intel.selectors import intel_visible_to
+
+# More would make a list that nobody reads; the search finds the others.
+MOST_SIGNALS: Final = 500
 
 FILTERS: Final = ("state", "q", "technique", "endpoint", "intel")
 
@@ -57,17 +65,21 @@ class AlertAdmin(ReadOnlyAdmin):
         question = AlertQuestion.of(request.GET.dict())
         narrowed = question.narrow(self.get_queryset(request))
         part = part_of(question.in_state(narrowed), request.GET.get("before", ""))
+        now = timezone.now()
         context = {
             "title": "Alerts",
             "opts": self.opts,
             "question": question,
             "query": self._query(request),
             "tabs": self._tabs(request, question, count_alerts_by_state(narrowed)),
-            "rows": [_row(alert) for alert in part.alerts],
+            "rows": [_row(alert, now) for alert in part.alerts],
             "next_cursor": part.next_cursor,
             "states": STATES,
-            "now": timezone.now(),
             "may_change": self._may_change(request),
+            "signals": intel_visible_to(request.user)
+            .order_by("name")
+            .only("id", "name")[:MOST_SIGNALS],
+            "endpoint_name": _name_of(request, question.endpoint),
             "may_write_intel": request.user.has_perm("intel.add_inteldocument"),
             "is_first_part": not request.GET.get("before"),
         }
@@ -93,6 +105,8 @@ class AlertAdmin(ReadOnlyAdmin):
             "state_tone": tone,
             "states": STATES,
             "sentence": sentence_of(alert),
+            "command_line": command_line_of(alert),
+            "ago": how_long_ago(alert.happened_at, now=timezone.now()),
             "terms": terms_found(alert),
             "chain": chain_of(alert),
             "facts": facts_of(alert),
@@ -104,7 +118,6 @@ class AlertAdmin(ReadOnlyAdmin):
             "may_change": self._may_change(request),
             "may_see_endpoints": request.user.has_perm("endpoints.view_endpoint"),
             "may_see_intel": request.user.has_perm("intel.view_inteldocument"),
-            "now": timezone.now(),
         }
         return self._page(request, "alerts/alert.html", context)
 
@@ -175,7 +188,7 @@ class AlertAdmin(ReadOnlyAdmin):
         )
 
 
-def _row(alert: Alert) -> dict[str, Any]:
+def _row(alert: Alert, now: datetime) -> dict[str, Any]:
     title, tone = STATES[alert.state]
     return {
         "alert": alert,
@@ -184,7 +197,15 @@ def _row(alert: Alert) -> dict[str, Any]:
         "host_name": visible_text(alert.endpoint.host_name),
         "process_path": visible_text(alert.process_path),
         "user_name": visible_text(alert.user_name),
+        "ago": how_long_ago(alert.happened_at, now=now),
     }
+
+
+def _name_of(request: HttpRequest, endpoint_id: UUID | None) -> str:
+    if endpoint_id is None:
+        return ""
+    endpoint = endpoints_visible_to(request.user).filter(pk=endpoint_id).first()
+    return "one endpoint" if endpoint is None else visible_text(endpoint.host_name)
 
 
 def _operations(request: HttpRequest, endpoint_id: UUID) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from console.access.models import User
 from console.core.home import HomePart, Panel, Tile
-from threatresponse.alerts.account import STATES, visible_text
+from threatresponse.alerts.account import STATES, how_long_ago, visible_text
 from threatresponse.alerts.models import Alert
 from threatresponse.alerts.selectors import alerts_visible_to
 
@@ -39,8 +39,9 @@ def home_part(user: User, *, now: datetime) -> HomePart:
             "tone": STATES[alert.state][1],
             "host_name": visible_text(alert.endpoint.host_name),
             "process_path": visible_text(alert.process_path),
+            "ago": how_long_ago(alert.received_at, now=now),
         }
         for alert in newest
     ]
-    panel = Panel("alerts/home.html", {"rows": rows, "page": page, "now": now}, order=10)
+    panel = Panel("alerts/home.html", {"rows": rows, "page": page}, order=10)
     return HomePart(tiles=[tile], panels=[panel])

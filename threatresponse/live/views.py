@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST, require_safe
 
 from console.core.exceptions import NotFound, VedetteError
@@ -21,6 +23,7 @@ from console.endpoints.selectors import endpoint_visible_to
 from directconnect.models import Session
 from directconnect.selectors import sessions_usable_by
 from directconnect.services import close_session, open_session
+from threatresponse.alerts.account import how_long_ago
 from threatresponse.live.vocabulary import search_vocabulary
 
 PERMISSION: Final = "directconnect.open_session"
@@ -49,7 +52,6 @@ def list_sessions(request: HttpRequest) -> HttpResponse:
         "title": "Live endpoints",
         "rows": [_row(session, now) for session in sessions[:SESSIONS_SHOWN]],
         "may_see_endpoints": request.user.has_perm("endpoints.view_endpoint"),
-        "now": now,
     }
     if request.GET.get("part") == "rows":
         return TemplateResponse(request, "live/session_rows.html", context)
@@ -124,15 +126,26 @@ def _usable_session(request: HttpRequest, session_id: UUID) -> Session:
     return session
 
 
-def _row(session: Session, now: Any) -> dict[str, Any]:
+def _row(session: Session, now: datetime) -> dict[str, Any]:
     title, tone = STATES[session.state]
     return {
         "session": session,
         "state_title": title,
         "state_tone": tone,
         "is_alive": session.state in ALIVE,
-        "ended_at": session.closed_at or now,
+        "opened": how_long_ago(session.requested_at, now=now),
+        "heard": how_long_ago(session.last_message_at, now=now) if session.last_message_at else "",
+        "lasts": _duration(session, now),
     }
+
+
+def _duration(session: Session, now: datetime) -> str:
+    if session.connected_at is None:
+        return ""
+    end = session.closed_at or now
+    if end - session.connected_at < timedelta(minutes=1):
+        return "under a minute"
+    return timesince(session.connected_at, end)
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

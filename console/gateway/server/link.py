@@ -79,9 +79,9 @@ class EndpointLink(asyncio.Protocol):
         "endpoint_id",
         "heard_at",
         "hello",
-        "later_at",
         "protocol",
         "source_address",
+        "told_later_until",
     )
 
     def __init__(self, reception: Reception) -> None:
@@ -105,7 +105,7 @@ class EndpointLink(asyncio.Protocol):
         self.source_address = ""
         self.hello: Hello | None = None
         self.heard_at = now
-        self.later_at = 0.0
+        self.told_later_until = 0.0
         # The highest instruction that was sent here, or that the endpoint had accepted before.
         self.delivered = 0
 

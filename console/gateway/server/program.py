@@ -9,7 +9,7 @@ import socket
 import ssl
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -37,8 +37,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 REVOKED_REASON = "the certificate was revoked"
 SWEEP_INTERVAL = 5.0
-# An endpoint that goes on although it was told to wait is told again once a second.
-LATER_INTERVAL = 1.0
+CANCEL_AGAIN_AFTER = 0.5
 
 
 class Gateway:
@@ -92,12 +91,9 @@ class Gateway:
                 )
             ]
             await self._stopping.wait()
-            serving = tasks.pop()
-            serving.cancel()
-            await asyncio.wait([serving])
+            await _end([tasks.pop()])
             await self._drain()
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
 
     def stop(self) -> None:
         """Begin to drain."""
@@ -218,12 +214,14 @@ class Gateway:
 
     def _tell_later(self, link: EndpointLink, reason: str) -> None:
         now = asyncio.get_running_loop().time()
-        if now - link.later_at < LATER_INTERVAL:
+        if now < link.told_later_until:
             return
-        link.later_at = now
+        retry_after = self._retry_after()
+        # What arrives until then was sent before the endpoint read this.
+        link.told_later_until = now + retry_after / 2
         with suppress(ConnectionMisused):
             # One that does not read does not send for long either: TCP holds it back.
-            link.send(Later(retry_after=self._retry_after(), reason=reason))
+            link.send(Later(retry_after=retry_after, reason=reason))
 
     def _retry_after(self) -> float:
         return random.uniform(self.limits.retry_after_min, self.limits.retry_after_max)  # noqa: S311 - jitter
@@ -232,6 +230,17 @@ class Gateway:
         for link in self.roster:
             if self._revoked.refuses(link.certificate):
                 link.say_goodbye(REVOKED_REASON, retry_after=None)
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks until they end: a library can lose a cancellation that meets its time-out."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_AFTER)
+        for task in running:
+            log.warning("gateway.part_goes_on", part=str(task.get_coro()))
 
 
 async def run_gateway(gateway: Gateway) -> None:

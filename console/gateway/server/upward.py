@@ -55,7 +55,10 @@ class UpwardStream:
         self._waiting: list[tuple[Item, UUID | None]] = []
         self._bytes = 0
         self._notices: list[Notice] = []
-        self._uncommitted: dict[bytes, list[Receipt]] = {}
+        # By the number of the batch: its entry in the stream (empty until it has one), and whom
+        # to tell. Noted before the batch is sent, because its commit can overtake Redis's answer.
+        self._uncommitted: dict[int, tuple[bytes, list[Receipt]]] = {}
+        self._number = 0
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._redis_failed = ""
@@ -154,7 +157,11 @@ class UpwardStream:
 
     async def _append_batch(self) -> None:
         items, receipts, notices = self._take_batch()
-        encoded = encode_batch(Batch(self._gateway, items, notices))
+        self._number += 1
+        number = self._number
+        encoded = encode_batch(Batch(self._gateway, number, items, notices))
+        if receipts:
+            self._uncommitted[number] = (b"", receipts)
         pause = RETRY_MIN
         while True:
             try:
@@ -164,8 +171,8 @@ class UpwardStream:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_MAX)
             else:
-                if receipts:
-                    self._uncommitted[entry_id] = receipts
+                if number in self._uncommitted:
+                    self._uncommitted[number] = (entry_id, receipts)
                 return
 
     def _take_batch(self) -> tuple[list[Item], list[Receipt], list[Notice]]:
@@ -215,24 +222,25 @@ class UpwardStream:
         answer: Any = await self._client.xread({key: last}, count=1000, block=BLOCK_MS)
         for _key, entries in _streams_of(answer):
             for entry_id, fields in entries:
-                self._commit(fields[b"entries"].split())
+                self._commit([int(number) for number in fields[b"batches"].split()])
                 last = entry_id
             await self._client.xtrim(key, minid=last, approximate=True)
         return last
 
-    def _commit(self, entry_ids: list[bytes]) -> None:
+    def _commit(self, numbers: list[int]) -> None:
         receipts: list[Receipt] = []
-        for entry_id in entry_ids:
-            receipts += self._uncommitted.pop(entry_id, ())
+        for number in numbers:
+            _, committed = self._uncommitted.pop(number, (b"", []))
+            receipts += committed
         if receipts:
             self._on_committed(receipts)
 
     async def _forget_lost(self) -> None:
         """Find batches that Redis lost when it died; their endpoints hold the messages still."""
-        entry_ids = list(self._uncommitted)
+        sent = [(number, entry) for number, (entry, _) in self._uncommitted.items() if entry]
         try:
             async with self._client.pipeline(transaction=False) as pipeline:
-                for entry_id in entry_ids:
+                for _, entry_id in sent:
                     pipeline.xrange(UPWARD_STREAM, entry_id, entry_id)
                 found = await pipeline.execute()
         except (redis.RedisError, OSError) as error:
@@ -240,9 +248,9 @@ class UpwardStream:
             log.info("gateway.redis_still_away", reason=str(error))
             return
         lost: list[Receipt] = []
-        for entry_id, entries in zip(entry_ids, found, strict=True):
+        for (number, _), entries in zip(sent, found, strict=True):
             if not entries:
-                lost += self._uncommitted.pop(entry_id, ())
+                lost += self._uncommitted.pop(number, (b"", []))[1]
         if lost:
             self._on_lost(lost)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from protocol.events import (
     Event,
     FileEvent,
     NetworkEvent,
+    Process,
     ProcessExited,
     ProcessStarted,
     SecurityEvent,
@@ -24,6 +26,17 @@ Kind = TypeVar(
 )
 DEADLINE_SECONDS = 20.0
 _LOOK_SECONDS = 0.02
+
+
+def run(*arguments: str | bytes, cwd: Path | None = None) -> int:
+    """Run a program to its end and return its exit code."""
+    return subprocess.run(arguments, cwd=cwd, check=False, capture_output=True).returncode
+
+
+def process_of(event: Event) -> Process:
+    """Return the process of an event that must have one."""
+    assert event.process is not None
+    return event.process
 
 
 class Recording:

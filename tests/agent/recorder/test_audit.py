@@ -15,8 +15,8 @@ from agent.recorder.auditnetlink import AuditControl, AuditStatus, pack_rule
 from agent.recorder.recorder import Recorder
 from protocol.events import NetworkEvent, ProcessExited, ProcessStarted, SecurityEvent
 from tests.agent.recorder.leftovers import audit_rules, audit_status
-from tests.agent.recorder.recording import Recording
-from tests.agent.recorder.test_recorder import REFUSED, process_of, run
+from tests.agent.recorder.recording import Recording, process_of, run
+from tests.agent.recorder.test_ebpf import REFUSED
 
 # The kernel has one audit system: whoever tests it must be alone.
 pytestmark = [pytest.mark.root, pytest.mark.xdist_group("audit")]
@@ -126,6 +126,28 @@ class TestAuditSource:
             told = along.programs("multicast")
 
         assert process_of(told[0]).arguments == ("/bin/true", "multicast")
+
+    def test_tells_logins_beside_ebpf_while_a_daemon_runs(self, tmp_path: Path) -> None:
+        with (
+            Recording(tmp_path / "a", sources=("audit",)),
+            Recording(tmp_path / "b", sources=("ebpf", "audit-logins")) as beside,
+        ):
+            control = AuditControl()
+            control.send_user_message(1112, b'op=login acct="mallory" addr=? res=success')
+            control.close()
+            run("/bin/true", "not-a-login")
+            (login,) = beside.wait_for(SecurityEvent, lambda event: event.user == "mallory")
+            health = {source.name: source.state for source in beside.recorder.health()}
+
+        assert login.operation == "logon"
+        assert health == {"ebpf": "running", "audit-logins": "running"}
+
+    def test_says_that_logins_need_an_audit_daemon(self, tmp_path: Path) -> None:
+        with Recording(tmp_path / "data", sources=("ebpf", "audit-logins")) as recording:
+            health = {source.name: source for source in recording.recorder.health()}
+
+        assert health["audit-logins"].state == "absent"
+        assert "no audit daemon" in health["audit-logins"].reason
 
     def test_cleans_up_after_a_killed_predecessor(self, tmp_path: Path) -> None:
         script = (

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocol.events import ProcessExited
-from tests.agent.recorder.recording import Recording
-from tests.agent.recorder.test_recorder import process_of
+from tests.agent.recorder.recording import Recording, process_of
 
 
 @pytest.mark.root

@@ -26,11 +26,9 @@ SCRIPT_WITHOUT_ROOT = (
 SCRIPT = "import sys; from agent.record import record; record(None, sys.argv[1])"
 
 
-def start(
-    output: Path | str, *, sources: str = "", user: int | None = None
-) -> subprocess.Popen[str]:
+def start(output: Path | str, *, sources: str = "", script: str = SCRIPT) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(output)],
+        [sys.executable, "-c", script, str(output)],
         env={**os.environ, "VEDETTE_RECORDER_SOURCES": sources},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -106,6 +104,7 @@ class TestRecord:
         with start(second) as again:
             wait_for_line(second, '"kind"')
             again.send_signal(signal.SIGTERM)
+            again.communicate(timeout=DEADLINE_SECONDS)
 
         assert again.returncode == 0
 

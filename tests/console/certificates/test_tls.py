@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from console.certificates import issuing, tls
 from console.certificates.exceptions import AuthorityMissing, CertificateRefused
+from tests.conftest import REPOSITORY
 from tests.console.computers import NOW, key_pem, new_key, signing_request
 
 ENDPOINT_ID = UUID("11111111-2222-4333-8444-555555555555")
@@ -306,6 +309,12 @@ class TestPin:
     def test_needs_a_server_certificate(self, tmp_path: Path) -> None:
         with pytest.raises(AuthorityMissing):
             tls.public_key_pin(tmp_path)
+
+
+def test_the_gateway_gets_this_without_django() -> None:
+    program = "import sys, console.certificates.tls; sys.exit('django' in sys.modules)"
+
+    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
 
 
 def test_fingerprints_are_the_sha256_of_the_certificate() -> None:

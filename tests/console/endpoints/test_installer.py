@@ -180,8 +180,10 @@ class TestInstallation:
         assert installed.returncode == 0, installed.stderr
         assert Endpoint.objects.get().enrolled_with == "tests"
         assert (home / "etc" / "endpoint.pem").stat().st_mode & 0o077 == 0
-        status = _sh(f"cd {prefix} && python3 -m agent --home {home} status")
+        status = _sh(f"cd {prefix} && .venv/bin/python -m agent --home {home} status")
         assert status.returncode == 3, "installed, and not running"
+        unit = (prefix / "vedette-agent.service").read_text()
+        assert "/.venv/bin/python -m agent run" in unit
 
         again = _sh(command)
 

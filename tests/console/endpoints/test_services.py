@@ -174,6 +174,31 @@ class TestRevocation:
         serial = int(endpoint.certificate.serial_number, 16)
         assert x509.load_pem_x509_crl(pem).get_revoked_certificate_by_serial_number(serial)
 
+    def test_keeps_the_endpoint_out_even_when_a_listener_fails(
+        self,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+        settings: Any,
+        valkey: object,
+    ) -> None:
+        endpoint = enrolled_endpoint()
+
+        def fail(**_: Any) -> None:
+            raise RuntimeError("a listener failed")
+
+        hooks.endpoint_revoked.connect(fail)
+        try:
+            with (
+                pytest.raises(RuntimeError),
+                django_capture_on_commit_callbacks(execute=True),
+            ):
+                revoke_endpoint(endpoint, reason="", actor=ADMINISTRATOR, now=NOW)
+        finally:
+            hooks.endpoint_revoked.disconnect(fail)
+
+        pem = (settings.KEYS_DIR / tls.REVOCATION_LIST).read_bytes()
+        serial = int(endpoint.certificate.serial_number, 16)
+        assert x509.load_pem_x509_crl(pem).get_revoked_certificate_by_serial_number(serial)
+
     def test_is_refused_the_second_time(self) -> None:
         endpoint = enrolled_endpoint()
         revoke_endpoint(endpoint, reason="", actor=ADMINISTRATOR, now=NOW)

@@ -33,7 +33,7 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> FleetAuthority:
     """Make one certificate authority for all tests of the gateway."""
-    return FleetAuthority(tmp_path_factory.mktemp("keys"))
+    return FleetAuthority.new(tmp_path_factory.mktemp("keys"))
 
 
 @dataclasses.dataclass(slots=True)

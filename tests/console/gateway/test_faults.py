@@ -90,7 +90,7 @@ class TestInstructions:
     ) -> None:
         under_test = await start_gateway()
         endpoint_id = uuid.uuid4()
-        envelope = sealed(endpoint_id, 1, rules=4000)
+        envelope = sealed(endpoint_id, 1, rules=8000)
         assert len(envelope) > 300_000
         valkey.hset(instructions_key(endpoint_id), "1", envelope)
 
@@ -187,8 +187,8 @@ class TestKilledValkey:
                 return {message.id for _, message in messages(client, AlertRaised)}
 
             await eventually(lambda: stored() == {alert.id for alert in alerts}, within=20)
-            entries = b" ".join(key for key, _ in batches(client))
-            client.xadd(committed_stream(fragile.gateway.name), {"entries": entries})
+            numbers = " ".join(str(batch.number) for _, batch in batches(client))
+            client.xadd(committed_stream(fragile.gateway.name), {"batches": numbers})
             await eventually(lambda: not endpoint.outbox)
         assert endpoint.seen.closes == 0
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 import pytest
 import redis
+from websockets.exceptions import InvalidState
 
 from console.certificates.tls import fingerprint_of
 from console.core.redis import REVOKED_CERTIFICATES, REVOKED_CHANNEL
@@ -68,7 +69,7 @@ class TestGarbage:
         "content", [b"\xff" * 4096, b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"]
     )
     async def test_inside_tls_is_dropped(self, start_gateway: Any, content: bytes) -> None:
-        under_test = await start_gateway()
+        under_test = await start_gateway(handshake_timeout=1.0)
         context = under_test.authority.context_for(uuid.uuid4())
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", under_test.port, ssl=context, server_hostname="localhost"
@@ -109,10 +110,10 @@ class TestSize:
         endpoint = await under_test.connected()
         part = encode_frame(MessageFrame(b"x" * 65536, more=True))
 
-        for _ in range(20):
-            if not endpoint.is_closed.is_set():
+        with contextlib.suppress(InvalidState):
+            for _ in range(50):
                 endpoint.send_frame(part)
-            await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
 
         await asyncio.wait_for(endpoint.is_closed.wait(), 5)
 
@@ -176,7 +177,7 @@ class TestCertificate:
         self, start_gateway: Any, tmp_path: Path
     ) -> None:
         under_test = await start_gateway()
-        foreign = FleetAuthority(tmp_path).context_for(uuid.uuid4())
+        foreign = FleetAuthority.new(tmp_path).context_for(uuid.uuid4())
         foreign.load_verify_locations(under_test.authority.keys / "authority.pem")
 
         await assert_refused(endpoint_with(under_test, foreign))

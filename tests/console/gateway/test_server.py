@@ -55,8 +55,8 @@ class TestGateway:
         await eventually(lambda: messages(valkey, AlertRaised))
         assert alert.id in endpoint.outbox
 
-        entries = b" ".join(key for key, _ in batches(valkey))
-        valkey.xadd(committed_stream(under_test.gateway.name), {"entries": entries})
+        numbers = " ".join(str(batch.number) for _, batch in batches(valkey))
+        valkey.xadd(committed_stream(under_test.gateway.name), {"batches": numbers})
         await eventually(lambda: alert.id in endpoint.seen.acknowledged)
 
     async def test_shows_an_endpoint_as_online_while_it_is_connected(

@@ -161,7 +161,15 @@ class TestStoreAlerts:
         assert len(msgspec.json.encode(alert.matched)) <= 2 * LARGEST_EVENT
         assert len(alert.process_path) <= 4096
 
-    @pytest.mark.parametrize("at", [2**63 - 1, -(2**62), 0, AT + 2 * 86_400 * 1_000_000])
+    @pytest.mark.parametrize(
+        "at",
+        [
+            pytest.param(2**63 - 1, id="beyond the calendar"),
+            pytest.param(-(2**62), id="before it"),
+            pytest.param(0, id="the epoch"),
+            pytest.param(AT + 2 * 86_400 * 1_000_000, id="the day after tomorrow"),
+        ],
+    )
     def test_believes_no_impossible_clock(self, at: int) -> None:
         event = ProcessStarted(at=at, process=process(started_at=at))
 

@@ -1,0 +1,175 @@
+"""The pages of endpoints: permissions, the token that is shown once, and the way to revoke."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from console.certificates.models import EnrolmentToken
+from console.endpoints.models import Endpoint
+from console.endpoints.presence import queue_heard
+from tests.console.computers import enrolled_endpoint, prepare_console
+from tests.console.pages import browser, messages_of, text_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/endpoints/endpoint/"
+SEES, REVOKES = "endpoints.view_endpoint", "endpoints.revoke_endpoint"
+ADDS = "certificates.add_enrolmenttoken"
+HOSTILE = "<script>alert('x')</script>"
+FILLED = {"name": "Branch office", "uses": "3", "lifetime": "24"}
+
+
+@pytest.fixture(autouse=True)
+def nobody_online(valkey: redis.Redis) -> None:
+    valkey.flushdb()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
+def page_of(endpoint: Endpoint) -> str:
+    """Return the address of an endpoint's page."""
+    return f"{LIST}{endpoint.pk}/change/"
+
+
+class TestPermissions:
+    @pytest.mark.parametrize("path", ["", "add/", f"{uuid.uuid4()}/change/", "add/installer/"])
+    def test_leads_whoever_is_not_logged_in_to_the_login(self, path: str) -> None:
+        response = Client().get(LIST + path)
+
+        assert (response.status_code, urlsplit(response["Location"]).path) == (302, "/login/")
+
+    def test_refuses_users_who_may_not_see_endpoints(self) -> None:
+        client, endpoint = browser(), enrolled_endpoint()
+
+        assert client.get(LIST).status_code == 403
+        assert client.get(page_of(endpoint)).status_code == 404
+
+    def test_refuses_what_the_user_may_not_do(self) -> None:
+        client, endpoint = browser(SEES), enrolled_endpoint()
+
+        assert client.get(f"{LIST}add/").status_code == 403
+        assert client.post(f"{LIST}add/", FILLED).status_code == 403
+        assert client.post(f"{LIST}add/installer/", {"token": "x"}).status_code == 403
+        assert client.get(f"{LIST}{endpoint.pk}/revoke/").status_code == 403
+
+    def test_shows_only_what_the_user_may_do(self) -> None:
+        page = text_of(browser(SEES).get(page_of(enrolled_endpoint())))
+
+        assert "Revoke …" not in page
+        assert "Open live session" not in page
+
+    @pytest.mark.parametrize("object_id", ["x", str(uuid.uuid4())])
+    def test_answers_404_for_an_endpoint_that_is_not_there(self, object_id: str) -> None:
+        assert browser(SEES).get(f"{LIST}{object_id}/change/").status_code == 404
+
+
+class TestShowing:
+    def test_shows_what_an_endpoint_calls_itself_as_text(self) -> None:
+        endpoint = enrolled_endpoint()
+        Endpoint.objects.filter(pk=endpoint.pk).update(
+            host_name=HOSTILE,
+            os_name=HOSTILE,
+            kernel=HOSTILE,
+            addresses=[HOSTILE],
+            agent_version=HOSTILE[:32],
+        )
+        client = browser(SEES, REVOKES)
+
+        for path in (LIST, page_of(endpoint), f"{LIST}{endpoint.pk}/revoke/"):
+            page = text_of(client.get(path))
+            assert HOSTILE not in page
+            assert "&lt;script&gt;" in page
+
+    def test_names_the_endpoint_in_the_heading_as_it_calls_itself(self) -> None:
+        page = text_of(browser(SEES).get(page_of(enrolled_endpoint())))
+
+        heading = page[page.index("<h1") : page.index("</h1>")]
+        assert "web-1" in heading
+
+    def test_shows_who_is_online(self, valkey: redis.Redis) -> None:
+        client, endpoint = browser(SEES), enrolled_endpoint()
+        assert "Offline" in text_of(client.get(LIST))
+        with valkey.pipeline() as pipeline:
+            queue_heard(pipeline, {endpoint.pk: timezone.now().timestamp()}, gateway="gateway-1")
+            pipeline.execute()
+
+        assert "Online" in text_of(client.get(LIST))
+
+    def test_refreshes_only_the_part_that_changes(self) -> None:
+        endpoint = enrolled_endpoint()
+
+        part = text_of(browser(SEES).get(f"{LIST}{endpoint.pk}/status/"))
+
+        assert "<html" not in part
+        assert "This computer" in part
+
+
+class TestAddEndpoint:
+    def test_shows_the_token_once(self) -> None:
+        prepare_console()
+        client = browser(SEES, ADDS)
+
+        page = text_of(client.post(f"{LIST}add/", FILLED))
+
+        row = EnrolmentToken.objects.get()
+        plain = page.split('id="plain">')[1].split("<")[0]
+        assert (row.name, row.uses_allowed) == ("Branch office", 3)
+        assert plain in page.split('id="command">')[1].split("</code>")[0]
+        assert plain not in text_of(client.get(f"{LIST}add/"))
+        assert plain not in text_of(client.get(LIST))
+
+    @pytest.mark.parametrize(
+        "changes", [{"name": ""}, {"uses": "0"}, {"uses": "x"}, {"lifetime": "9999"}]
+    )
+    def test_says_what_is_wrong_with_a_field(self, changes: dict[str, Any]) -> None:
+        page = text_of(browser(SEES, ADDS).post(f"{LIST}add/", FILLED | changes))
+
+        assert 'class="v-error" role="alert"' in page
+        assert not EnrolmentToken.objects.exists()
+
+    def test_sends_the_installer_as_a_file_that_nobody_keeps(self) -> None:
+        prepare_console()
+        client = browser(SEES, ADDS)
+
+        response = client.post(f"{LIST}add/installer/", {"token": "x" * 43})
+
+        assert response["Content-Disposition"].startswith("attachment;")
+        assert "no-store" in response["Cache-Control"]
+
+
+class TestRevoking:
+    def test_asks_for_the_name_before_it_cuts_off(self) -> None:
+        client, endpoint = browser(SEES, REVOKES), enrolled_endpoint()
+        sent = {"reason": "stolen", "confirmation": "web-2"}
+
+        page = text_of(client.post(f"{LIST}{endpoint.pk}/revoke/", sent))
+
+        endpoint.refresh_from_db()
+        assert endpoint.revoked_at is None
+        assert 'class="v-error" role="alert"' in page
+
+    def test_asks_for_a_reason(self) -> None:
+        client, endpoint = browser(SEES, REVOKES), enrolled_endpoint()
+
+        client.post(f"{LIST}{endpoint.pk}/revoke/", {"reason": "", "confirmation": "web-1"})
+
+        endpoint.refresh_from_db()
+        assert endpoint.revoked_at is None
+
+    def test_cuts_off_and_says_so(self) -> None:
+        client, endpoint = browser(SEES, REVOKES), enrolled_endpoint()
+        sent = {"reason": "stolen", "confirmation": "web-1"}
+
+        response = client.post(f"{LIST}{endpoint.pk}/revoke/", sent, follow=True)
+
+        endpoint.refresh_from_db()
+        assert endpoint.revoked_at is not None
+        assert "web-1 was revoked" in messages_of(response)[0]
+        assert "This endpoint was revoked" in text_of(response)
