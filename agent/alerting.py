@@ -18,7 +18,7 @@ from agent.intel import Intel
 from agent.outbox import Outbox
 from agent.throttle import AlertThrottle
 from protocol.codec import UPWARD
-from protocol.events import Event, Process
+from protocol.events import Event, Process, ProcessStarted
 from protocol.exceptions import MessageTooLarge
 from protocol.instructions import SignalRule
 from protocol.messages import AlertRaised, MatchedTerm
@@ -53,8 +53,9 @@ class Alerting:
     def take(self, events: Sequence[Event]) -> None:
         """Evaluate these events, and keep the alerts that are worth sending."""
         alerts: list[AlertRaised] = []
-        for position, match, rule in self._intel.evaluate(events):
-            event = events[position]
+        happened = [event for event in events if not _was_running_before(event)]
+        for position, match, rule in self._intel.evaluate(happened):
+            event = happened[position]
             if self._is_own(event) or not self._throttle.admit(rule.intel_id, now=self._now()):
                 continue
             self._names[rule.intel_id] = rule.name
@@ -76,6 +77,12 @@ class Alerting:
     def _is_own(self, event: Event) -> bool:
         # Only the agent itself: what an intruder made it start must still be seen.
         return event.process is not None and event.process.pid == self._own_process
+
+
+def _was_running_before(event: Event) -> bool:
+    # An inventory, repeated at every start of the agent: nothing has happened just now, and kernel
+    # threads without a path would please every rule about programs that do not exist.
+    return isinstance(event, ProcessStarted) and event.already_running
 
 
 def _alert(rule: SignalRule, event: Event, matched: list[MatchedTerm]) -> AlertRaised:

@@ -115,8 +115,10 @@ class Link:
                 ProtocolError,
                 AgentError,
             ) as error:
-                self.reason = _sentence_for(error)
-                self._asked_to_wait = _requested_by(error) or self._asked_to_wait
+                # A goodbye says more than the way in which the connection ended after it.
+                if self._asked_to_wait is None:
+                    self.reason = _sentence_for(error)
+                    self._asked_to_wait = _requested_by(error)
             if self.is_connected and time.monotonic() - opened_at >= LASTING:
                 self._backoff.reset()
             self.state = "waiting"

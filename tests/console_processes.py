@@ -59,7 +59,7 @@ class ConsoleProcesses:
         self.status_port = free_port()
         self.web_port = free_port()
         self.valkey = ValkeyServer(data / "valkey.sock", durable=True)
-        self._environment = {
+        self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "console.settings",
             "VEDETTE_DATA": str(data),
@@ -90,7 +90,7 @@ class ConsoleProcesses:
         finished = subprocess.run(
             [sys.executable, "-c", source, *arguments],
             cwd=REPOSITORY,
-            env=self._environment,
+            env=self.environment,
             check=True,
             stdout=subprocess.PIPE,
             timeout=300,
@@ -99,11 +99,21 @@ class ConsoleProcesses:
 
     def start(self, program: str) -> int:
         """Start a program (`gateway`, `ingest`, …) and return its process id."""
+        return self._run(program, [sys.executable, "manage.py", program])
+
+    def start_worker(self) -> int:
+        """Start the Celery worker with beat inside, as the embedded console does."""
+        schedule = str(self.data / "beat")
+        worker = ["-m", "celery", "--app", "console", "worker", "--beat", "--schedule", schedule]
+        options = ["--pool", "threads", "--concurrency", "2", "--queues", "interactive,bulk"]
+        return self._run("worker", [sys.executable, *worker, *options, "--without-mingle"])
+
+    def _run(self, program: str, command: list[str]) -> int:
         with (self.data / f"{program}.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", program],
+            process = subprocess.Popen(  # noqa: S603 - our own programs
+                command,
                 cwd=REPOSITORY,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

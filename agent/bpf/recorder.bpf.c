@@ -16,7 +16,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define RING_BYTES (8 * 1024 * 1024)
+#define RING_BYTES (4 * 1024 * 1024)
 #define ARGUMENT_BYTES 8192
 #define PATH_BYTES 4096
 #define PATH_COMPONENTS 256

@@ -11,7 +11,7 @@ from typing import Final
 
 from protocol.events import text_from_os
 
-RING_BYTES: Final = 8 * 1024 * 1024
+RING_BYTES: Final = 4 * 1024 * 1024
 
 RECORD_EXEC, RECORD_FORK, RECORD_EXIT, RECORD_NETWORK, RECORD_DNS = 1, 2, 3, 4, 5
 KIND_OF_RECORD: Final = {

@@ -72,6 +72,14 @@ class TestAlerting:
         assert alert.matched[0].property == "process.command_line"
         assert alert.matched[0].found == "/bin/echo evil"
 
+    async def test_is_silent_about_what_ran_before_the_agent(self, desk: Desk) -> None:
+        before = started("/bin/echo", "evil")
+        before.already_running = True
+
+        desk.alerting.take([before])
+
+        assert desk.alerts == []
+
     async def test_gives_every_alert_its_own_id(self, desk: Desk) -> None:
         desk.alerting.take([started("/bin/evil"), started("/bin/evil")])
 

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from random import SystemRandom
 from uuid import uuid4
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from agent.addresses import Address, read_address
 from agent.channel import notice_dead_peers
-from agent.clock import ConsoleClock
-from agent.delivery import Delivery
 from agent.directories import Directories
-from agent.identity import Enrolment, store_key
-from agent.link import NEVER, Link, LinkDuties
-from agent.machine import describe_machine
-from agent.outbox import Outbox
-from agent.tls import mutual_context
+from agent.identity import Enrolment
+from agent.link import NEVER
 from protocol.frames import HEADER, FrameType
 from protocol.messages import (
     Acknowledge,
@@ -38,97 +29,14 @@ from protocol.messages import (
 )
 from tests.agent.authority import Authority
 from tests.agent.gateway import Gateway, eventually, listening, now
-
-
-class LinkUnderTest:
-    """A link with everything that it needs, on a home of its own."""
-
-    def __init__(self, directories: Directories, address: str, *, patience: float = 30.0) -> None:
-        self.directories = directories
-        self.address = address
-        self.instructed: list[bytes] = []
-        self.clock = ConsoleClock()
-        self.outbox = Outbox(
-            directories.outbox_file,
-            key=store_key(directories.store_key_file),
-            max_bytes=1 << 20,
-        )
-        self.delivery = Delivery(self.outbox, random=SystemRandom(), patience=patience)
-        duties = LinkDuties(
-            hello=self._hello,
-            status=self._status,
-            instruct=self._instruct,
-            target=self._target,
-        )
-        self.link = Link(
-            duties=duties, delivery=self.delivery, clock=self.clock, random=SystemRandom()
-        )
-        self.task: asyncio.Task[None] | None = None
-
-    def put(self) -> InstructionCompleted:
-        message = InstructionCompleted(id=uuid4(), sequence=1, outcome="done")
-        self.outbox.put([message])
-        self.delivery.notify()
-        return message
-
-    def _target(self) -> tuple[Address, ssl.SSLContext]:
-        context = mutual_context(
-            authority_file=self.directories.authority_file,
-            identity_file=self.directories.identity_file,
-        )
-        return read_address(self.address), context
-
-    async def _instruct(self, envelope: bytes) -> None:
-        self.instructed.append(envelope)
-
-    def _hello(self) -> Hello:
-        return Hello(
-            version_oldest=1,
-            version_newest=1,
-            agent_version="1",
-            boot_id="b",
-            sent_at=now(),
-            platform=describe_machine(),
-            capabilities=[],
-            intel_revision=0,
-            sequence=0,
-        )
-
-    def _status(self) -> StatusReport:
-        return StatusReport(
-            sent_at=now(),
-            started_at=0,
-            sources=[],
-            counters={},
-            cpu_percent=0,
-            memory_bytes=0,
-            store_bytes=0,
-            store_oldest_at=0,
-            disk_free_bytes=0,
-            outbox_bytes=0,
-            outbox_dropped=0,
-            intel_revision=0,
-            signals=0,
-            problems=[],
-        )
-
-
-@contextlib.asynccontextmanager
-async def _running(made: LinkUnderTest) -> AsyncIterator[LinkUnderTest]:
-    async with asyncio.TaskGroup() as group:
-        made.task = group.create_task(made.link.run())
-        try:
-            yield made
-        finally:
-            made.task.cancel()
-    made.outbox.close()
+from tests.agent.link_under_test import LinkUnderTest, running_link
 
 
 @pytest.fixture
 async def link(
     gateway: Gateway, directories: Directories, enrolled_there: Enrolment
 ) -> AsyncIterator[LinkUnderTest]:
-    async with _running(LinkUnderTest(directories, gateway.address)) as made:
+    async with running_link(LinkUnderTest(directories, gateway.address)) as made:
         yield made
 
 
@@ -247,7 +155,7 @@ class TestDelivery:
     ) -> None:
         gateway.acknowledges = False
         made = LinkUnderTest(directories, gateway.address, patience=0.2)
-        async with _running(made) as link:
+        async with running_link(made) as link:
             message = link.put()
             begun = time.monotonic()
             await eventually(lambda: len(gateway.outcomes) == 3)
@@ -283,7 +191,7 @@ class TestComingBack:
         self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
     ) -> None:
         gateway.goodbye = ("draining", 1.5)
-        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+        async with running_link(LinkUnderTest(directories, gateway.address)) as link:
             await eventually(lambda: len(gateway.dialled_at) == 2)
 
             assert gateway.dialled_at[1] - gateway.dialled_at[0] >= 1.5
@@ -293,7 +201,7 @@ class TestComingBack:
         self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
     ) -> None:
         gateway.goodbye = ("revoked", None)
-        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+        async with running_link(LinkUnderTest(directories, gateway.address)) as link:
             await eventually(lambda: link.link.state == "waiting")
 
             assert link.link.wait == NEVER
@@ -302,7 +210,7 @@ class TestComingBack:
     async def test_survives_a_console_that_is_not_there(
         self, directories: Directories, enrolled_there: Enrolment
     ) -> None:
-        async with _running(LinkUnderTest(directories, "127.0.0.1:1")) as link:
+        async with running_link(LinkUnderTest(directories, "127.0.0.1:1")) as link:
             await eventually(lambda: link.link.state == "waiting")
 
             assert "cannot be reached" in link.link.problems()[0]
@@ -318,7 +226,7 @@ class TestStrangers:
     ) -> None:
         async with (
             listening(Gateway(), foreign_authority.server_context(tmp_path)) as stranger,
-            _running(LinkUnderTest(directories, stranger.address)) as link,
+            running_link(LinkUnderTest(directories, stranger.address)) as link,
         ):
             await eventually(lambda: link.link.reason)
 
@@ -335,7 +243,7 @@ class TestStrangers:
         context = authority.server_context(tmp_path, host="gateway.example", mutual=True)
         async with (
             listening(Gateway(), context) as stranger,
-            _running(LinkUnderTest(directories, stranger.address)) as link,
+            running_link(LinkUnderTest(directories, stranger.address)) as link,
         ):
             await eventually(lambda: link.link.reason)
 
@@ -355,7 +263,7 @@ class TestStrangers:
         context.load_verify_locations(cadata=foreign_authority.pem)
         async with (
             listening(Gateway(), context) as strict,
-            _running(LinkUnderTest(directories, strict.address)) as link,
+            running_link(LinkUnderTest(directories, strict.address)) as link,
         ):
             await eventually(lambda: link.link.reason)
 
@@ -386,7 +294,7 @@ class TestStrangers:
             await websocket.wait_closed()
 
         gateway.on_dial = speak
-        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+        async with running_link(LinkUnderTest(directories, gateway.address)) as link:
             await eventually(lambda: link.link.reason)
             assert link.link.state == "waiting"
 
@@ -399,7 +307,7 @@ class TestStrangers:
             await websocket.wait_closed()
 
         gateway.on_dial = announce
-        async with _running(LinkUnderTest(directories, gateway.address)) as link:
+        async with running_link(LinkUnderTest(directories, gateway.address)) as link:
             await eventually(lambda: link.link.reason)
             assert link.link.state == "waiting"
 

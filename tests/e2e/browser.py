@@ -48,7 +48,7 @@ def logged_in_page(console: Console, folder: Path) -> Iterator[Page]:
 def _chromium_on(console: Console, folder: Path) -> str:
     """Write a program that starts Chromium on the console's host; the pipes pass through."""
     wrapper = folder / "chromium"
-    command = " ".join(console.host.command("chromium"))
+    command = " ".join(map(str, console.host.command("chromium")))
     wrapper.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     return str(wrapper)

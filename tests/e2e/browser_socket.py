@@ -5,12 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import ssl
 import time
+from contextlib import closing
 from typing import Any
 from urllib.parse import urlencode
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from tests.e2e.console import PASSWORD, Console
@@ -29,7 +29,7 @@ class LiveTopic:
 
     def __enter__(self) -> LiveTopic:
         cookie = self._log_in()
-        self._socket: ClientConnection = connect(
+        self._opening = connect(
             f"{self._console.url.replace('https', 'wss')}/ws/live/{self._topic}/",
             sock=self._console.host.connect("127.0.0.1", PORT),
             ssl=self._context,
@@ -38,10 +38,11 @@ class LiveTopic:
             ping_interval=None,
             proxy=None,
         )
+        self._socket = self._opening.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._opening.__exit__(None, None, None)
 
     def silence_lasts(self, seconds: float) -> bool:
         """Wait; tell whether nothing but signs of life came, and the socket still stands."""
@@ -65,33 +66,32 @@ class LiveTopic:
 
     def _log_in(self) -> str:
         """Log in as a browser does; return the cookies."""
-        asked = self._request("GET", "/login/", {})
+        page, cookies = self._request("GET", {})
         form = {
             "username": "admin",
             "password": PASSWORD,
             "next": "/",
-            "csrfmiddlewaretoken": _value_of(asked.read().decode()),
+            "csrfmiddlewaretoken": _value_of(page),
         }
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Cookie": _cookies_of(asked),
+            "Cookie": cookies,
             "Referer": f"{self._console.url}/login/",
         }
-        answer = self._request("POST", "/login/", headers, urlencode(form))
-        assert answer.status == 302, answer.read()
-        return _cookies_of(answer)
+        return self._request("POST", headers, urlencode(form))[1]
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], body: str | None = None
-    ) -> http.client.HTTPResponse:
-        connection = http.client.HTTPSConnection("localhost", PORT)
-        connection.sock = self._wrapped()
-        connection.request(method, path, body, headers)
-        return connection.getresponse()
-
-    def _wrapped(self) -> ssl.SSLSocket:
+        self, method: str, headers: dict[str, str], body: str | None = None
+    ) -> tuple[str, str]:
+        """Ask for the login page; return its text and the cookies that came with it."""
         plain = self._console.host.connect("127.0.0.1", PORT)
-        return self._context.wrap_socket(plain, server_hostname="localhost")
+        connection = http.client.HTTPSConnection("localhost", PORT)
+        connection.sock = self._context.wrap_socket(plain, server_hostname="localhost")
+        with closing(connection):
+            connection.request(method, "/login/", body, headers)
+            answer = connection.getresponse()
+            assert answer.status in (200, 302)
+            return answer.read().decode(), _cookies_of(answer)
 
 
 def _value_of(page: str) -> str:

@@ -213,9 +213,10 @@ class Console:
     def deploy(self, intel_id: str, agent: Agent) -> None:
         """Deploy a Signal and wait until this agent evaluates it."""
         revision = self.api("POST", f"intel/{intel_id}/deploy/").body["revision"]
+        # Asked at the endpoint: the console hears of it with the next status report.
         eventually(
-            lambda: self.endpoint(agent.endpoint_id)["intel_revision"] >= revision,
-            within=60,
+            lambda: agent.status()["report"]["intel_revision"] >= revision,
+            within=30,
             what="the arrival of the Signal",
         )
 
@@ -231,7 +232,7 @@ class Console:
 
     def search(self, session: str, expression: str) -> list[dict[str, Any]]:
         """Search an endpoint's events; nothing found and not attached yet look the same."""
-        answer = self.api("GET", f"sessions/{session}/events/?search={quote(expression)}")
+        answer = self.api("GET", f"sessions/{session}/events/?limit=500&search={quote(expression)}")
         return list(answer.body["results"]) if answer.status == 200 else []
 
 

@@ -41,7 +41,7 @@ class Host:
     address: str
     cable: str
 
-    def command(self, *words: str) -> list[str]:
+    def command(self, *words: str | bytes) -> list[str | bytes]:
         """Spell a command that runs on this host.
 
         `nsenter` and not `ip netns exec`: the latter hides /sys, and with it the cgroups that
@@ -50,7 +50,7 @@ class Host:
         return ["nsenter", f"--net=/run/netns/{self.name}", "--", *words]
 
     def run(
-        self, *words: str, environment: Mapping[str, str] | None = None, check: bool = True
+        self, *words: str | bytes, environment: Mapping[str, str] | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a program here and wait for it."""
         return subprocess.run(

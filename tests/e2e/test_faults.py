@@ -68,7 +68,7 @@ class TestAlertsThatArriveMeanwhile:
     def test_survive_the_death_of(self, console: Console, attack: Attack, program: str) -> None:
         victim = console.program(program)
         burst = attack.begin(0, 120)
-        eventually(lambda: attack.found(), within=20, what="the first alert")
+        eventually(attack.found, within=20, what="the first alert")
 
         victim.kill()
 
@@ -208,10 +208,10 @@ class TestAKilledAgent:
 def recorded(console: Console, agent: Agent, attack: Attack) -> set[int]:
     """Return the processes of an attack that the endpoint's event store knows."""
     session = console.open_session(agent)
-    search = f"process.command_line contains '{attack.marker}-'&limit=500"
+    search = f"process.command_line contains '{attack.marker}-'"
     rows = eventually(lambda: console.search(session, search), within=20, what="found events")
     console.api("POST", f"sessions/{session}/close/")
-    return {attack.number_in(row["process"]["command_line"]) for row in rows}
+    return set(attack.numbers_in(rows))
 
 
 def test_an_endpoint_with_a_full_disk_goes_on_detecting_and_says_so(

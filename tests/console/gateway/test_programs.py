@@ -46,7 +46,7 @@ def context_for(console: ConsoleProcesses, endpoint_id: uuid.UUID) -> ssl.SSLCon
 async def raise_alerts(
     endpoints: list[SimulatedEndpoint], disturb: Callable[[], Awaitable[None]]
 ) -> set[uuid.UUID]:
-    """Raise alerts for a few seconds, disturb in the middle, and wait until all are acknowledged."""
+    """Raise alerts for a few seconds, disturb in the middle, wait until all are acknowledged."""
     raised: set[uuid.UUID] = set()
     tasks = [asyncio.get_running_loop().create_task(each.stay_connected()) for each in endpoints]
     try:
@@ -59,7 +59,7 @@ async def raise_alerts(
                 raised.add(alert.id)
                 endpoints[number % len(endpoints)].deliver(alert)
                 await asyncio.sleep(0.02)
-            while any(endpoint.outbox for endpoint in endpoints):
+            while any(endpoint.outbox for endpoint in endpoints):  # noqa: ASYNC110 - a poll
                 await asyncio.sleep(0.05)
     finally:
         for task in tasks:
