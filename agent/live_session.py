@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -141,7 +142,8 @@ class LiveSession:
             return
         try:
             expression = search_from_text(asked.expression)
-            search = await self._in_thread(EventSearch, self._store, expression)
+            begin = partial(EventSearch, self._store, expression, kinds=asked.kinds)
+            search = await self._in_thread(begin)
         except SignalError as error:
             refusal = SearchRefused(
                 search_id=asked.search_id,

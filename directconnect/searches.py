@@ -60,6 +60,7 @@ class PageWanted:
     expression: str = ""
     offset: int = 0
     limit: int = 100
+    kinds: tuple[str, ...] = ()
 
 
 async def search_events(
@@ -111,7 +112,12 @@ class _Question:
 
     async def ask(self, wanted: PageWanted) -> EventPage:
         await self._send(
-            SearchEvents(search_id=_SEARCH_ID, expression=wanted.expression, follow=False)
+            SearchEvents(
+                search_id=_SEARCH_ID,
+                expression=wanted.expression,
+                follow=False,
+                kinds=wanted.kinds,
+            )
         )
         standing = await self._answer()
         while isinstance(standing, SearchStanding) and not standing.complete:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 
 from protocol.event_json import event_to_json
-from protocol.events import kind_of
+from protocol.events import KINDS, kind_of
 from protocol.exceptions import MalformedEvent
 from protocol.live import (
     CancelSearch,
@@ -42,11 +42,15 @@ class Search(TabMessage, tag="search"):
     search_id: Number
     expression: Annotated[str, msgspec.Meta(max_length=LONGEST_EXPRESSION)] = ""
     follow: bool = True
+    kinds: Annotated[tuple[str, ...], msgspec.Meta(max_length=len(KINDS))] = ()
 
     def request(self) -> SearchEvents:
         """Return what the endpoint is asked."""
         return SearchEvents(
-            search_id=self.search_id, expression=self.expression, follow=self.follow
+            search_id=self.search_id,
+            expression=self.expression,
+            follow=self.follow,
+            kinds=self.kinds,
         )
 
 

@@ -13,19 +13,26 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections.abc import Collection
 
 from detection.signals.binding import push_negations
 from detection.signals.expression import Expression
 from detection.signals.parser import parse_signal
-from eventstore.conditions import SegmentConditions, as_sql, refuse_unsearchable, register_functions
+from eventstore.conditions import (
+    Clause,
+    SegmentConditions,
+    as_sql,
+    refuse_unsearchable,
+    register_functions,
+)
 from eventstore.connection import sqlite_errors_named
-from eventstore.exceptions import SearchCancelled
+from eventstore.exceptions import NotSearchable, SearchCancelled
 from eventstore.matches import Matches
 from eventstore.rows import read_rows
-from eventstore.schema import EVENT_TABLES, SEGMENT_EVENTS
+from eventstore.schema import EVENT_TABLES, SEGMENT_EVENTS, EventTable
 from eventstore.segments import Segment, read_segments, stored_range
 from eventstore.store import EventStore
-from protocol.events import KIND_OF
+from protocol.events import KIND_OF, KINDS
 from protocol.live import EventRow
 
 SEARCH_TERM_LIMIT = 100
@@ -49,7 +56,20 @@ class EventSearch:
     it was asked is not asked again.
     """
 
-    def __init__(self, store: EventStore, expression: Expression | None = None) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        expression: Expression | None = None,
+        *,
+        kinds: Collection[str] = (),
+    ) -> None:
+        """Begin; `kinds` leaves only events of these kinds, empty means all.
+
+        Raises `NotSearchable` for a kind that does not exist.
+        """
+        if unknown := sorted(set(kinds) - set(KINDS)):
+            raise NotSearchable(f"{unknown[0]!r} is none of {', '.join(KINDS)}")
+        self._tables = [t for t in EVENT_TABLES if not kinds or KIND_OF[t.event] in kinds]
         self.expression = None if expression is None else push_negations(expression)
         if self.expression is not None:
             refuse_unsearchable(self.expression)
@@ -149,12 +169,17 @@ class EventSearch:
     def __exit__(self, *_unused: object) -> None:
         self.close()
 
+    def _clause(self, conditions: SegmentConditions, table: EventTable) -> Clause:
+        if self.expression is None:
+            return True
+        return conditions.clause(self.expression, table, KIND_OF[table.event])
+
     def _ask(self, segment: Segment, start: int, end: int) -> range | array[int]:
         """Return how far the matching events from `start` to `end` are from the first one."""
         if self._cancelled:
             raise SearchCancelled("the search was cancelled")
         first = segment.events[0]
-        if self.expression is None:
+        if self.expression is None and len(self._tables) == len(EVENT_TABLES):
             return range(start - first, end - first)
         found: list[int] = []
         with sqlite_errors_named():
@@ -162,8 +187,8 @@ class EventSearch:
             self._connection.execute("BEGIN")
             try:
                 conditions = SegmentConditions(self._connection, segment)
-                for table in EVENT_TABLES:
-                    clause = conditions.clause(self.expression, table, KIND_OF[table.event])
+                for table in self._tables:
+                    clause = self._clause(conditions, table)
                     if clause is False:
                         continue
                     bounds = {"origin": first, "first": start, "end": end}

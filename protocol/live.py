@@ -18,12 +18,14 @@ from protocol.messages import Message
 class SearchEvents(Message, tag="live.search"):
     """Search the event store. `expression` is in the Signal language; empty means everything.
 
-    With `follow`, `SearchStanding` is sent again whenever more rows match.
+    With `follow`, `SearchStanding` is sent again whenever more rows match. `kinds` leaves only
+    events of these kinds (`protocol.events.KINDS`); empty means all.
     """
 
     search_id: int
     expression: str = ""
     follow: bool = True
+    kinds: tuple[str, ...] = ()
 
 
 class FetchRows(Message, tag="live.fetch_rows"):

@@ -110,7 +110,7 @@ class ConsoleProcesses:
 
     def _run(self, program: str, command: list[str]) -> int:
         with (self.data / f"{program}.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own programs
+            process = subprocess.Popen(
                 command,
                 cwd=REPOSITORY,
                 env=self.environment,

@@ -23,7 +23,7 @@ class ValkeyServer:
         """Start the server and wait until it answers. Raises TimeoutError after ten seconds."""
         self.socket_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         persistence = (
-            ["--appendonly", "yes", "--appendfsync", "always"]
+            ["--appendonly", "yes", "--appendfsync", "everysec"]
             if self._durable
             else ["--appendonly", "no"]
         )

@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from console.modules import Module, register_module
+
 
 class EndpointsConfig(AppConfig):
     """The computers that this console looks after."""
@@ -7,3 +9,7 @@ class EndpointsConfig(AppConfig):
     name = "console.endpoints"
     label = "endpoints"
     verbose_name = "Endpoints"
+
+    def ready(self) -> None:
+        """Take part in the home page."""
+        register_module(Module(name="endpoints", home="console.endpoints.home.home_part"))

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from directconnect.models import Session
 from directconnect.searches import MOST_ROWS
 from directconnect.tab_messages import LONGEST_EXPRESSION
+from protocol.events import KINDS
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):
@@ -49,6 +50,12 @@ class PageWantedSerializer(serializers.Serializer[Any]):
         required=False,
         allow_blank=True,
         trim_whitespace=False,
+    )
+    kind = serializers.ListField(
+        child=serializers.ChoiceField(KINDS),
+        default=list,
+        required=False,
+        help_text="Only events of these kinds; may be repeated. None: all.",
     )
     offset = serializers.IntegerField(min_value=0, max_value=2**53, default=0, required=False)
     limit = serializers.IntegerField(min_value=1, max_value=MOST_ROWS, default=100, required=False)

@@ -87,6 +87,7 @@ class SessionViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
             expression=sent.validated_data["search"],
             offset=sent.validated_data["offset"],
             limit=sent.validated_data["limit"],
+            kinds=tuple(sent.validated_data["kind"]),
         )
         page = async_to_sync(search_events)(session.pk, wanted)
         return Response({"total": page.total, "complete": page.complete, "results": page.events})

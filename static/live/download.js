@@ -32,12 +32,12 @@ const line = (event) => Object.values(COLUMNS).map((read) => cell(read(event))).
 // One download. `send` asks the endpoint, `progress(done, wanted)` is told how far it is,
 // `ended(reason)` when it is over: "" for a finished one.
 export class Download {
-  constructor({ searchId, expression, name, send, progress, ended }) {
+  constructor({ searchId, asked, name, send, progress, ended }) {
     Object.assign(this, { searchId, name, send, progress, ended });
     this.lines = [Object.keys(COLUMNS).join(",")];
     this.through = null;
     this.offset = 0;
-    send({ type: "search", search_id: searchId, expression, follow: false });
+    send({ type: "search", search_id: searchId, ...asked, follow: false });
     progress(0, null);
   }
 

@@ -58,11 +58,3 @@ export function readRows(text) {
     rest = rest.slice(and[0].length);
   }
 }
-
-// Narrow an expression to some kinds of events; `shift` is what the text moves on its first line.
-export function narrow(expression, kindExpressions) {
-  if (kindExpressions.length === 0) return { expression, shift: 0 };
-  const kinds = kindExpressions.join(" OR ");
-  if (expression.trim() === "") return { expression: kinds, shift: 0 };
-  return { expression: `(${expression}) AND (${kinds})`, shift: 1 };
-}

@@ -2,7 +2,7 @@
 // quick filters by kind. What it runs is one expression of the Signal language.
 
 import { element, visible } from "../console/visible.js";
-import { narrow, needsValue, readRows, writeTerm } from "./expression.js";
+import { needsValue, readRows, writeTerm } from "./expression.js";
 
 const START = { property: "process.command_line", condition: "contains", value: "" };
 const byId = (id) => document.getElementById(id);
@@ -13,7 +13,7 @@ export class SearchBar {
     this.properties = new Map(properties.map((property) => [property.name, property]));
     this.run = run;
     this.isText = false;
-    this.kinds = new Map(kinds.map((kind) => [kind.name, { ...kind, isOn: false }]));
+    this.kinds = new Map(kinds.map((name) => [name, { name, isOn: false }]));
     this.conditions = byId("conditions");
     this.text = byId("expression");
     this.showKinds();
@@ -47,10 +47,10 @@ export class SearchBar {
     return this.isText ? this.text.value.trim() : this.textOfRows();
   }
 
-  // What the endpoint is asked, and by how much that moves the columns of the first line.
+  // What the endpoint is asked: an expression, and the kinds of event to leave (none: all).
   get question() {
     const kinds = [...this.kinds.values()].filter((kind) => kind.isOn);
-    return narrow(this.written, kinds.map((kind) => kind.expression));
+    return { expression: this.written, kinds: kinds.map((kind) => kind.name) };
   }
 
   // Show an expression: as rows where it fits into them.
@@ -65,13 +65,12 @@ export class SearchBar {
   }
 
   // Say what is wrong, with the place; `null` when nothing is.
-  complain(problem, shift = 0) {
+  complain(problem) {
     const place = byId("search-error");
     place.hidden = !problem;
     this.text.toggleAttribute("aria-invalid", Boolean(problem));
     if (!problem) return;
-    const column = problem.line === 1 ? problem.column - shift : problem.column;
-    const where = problem.line ? `Line ${problem.line}, column ${Math.max(1, column)}: ` : "";
+    const where = problem.line ? `Line ${problem.line}, column ${problem.column}: ` : "";
     const expected = problem.expected?.length ? `; expected ${problem.expected.slice(0, 8).join(", ")}` : "";
     place.textContent = visible(where + problem.reason + expected);
     if (!problem.line) return;

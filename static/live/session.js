@@ -21,7 +21,7 @@ const STATES = {
 const session = JSON.parse(byId("live-session").textContent);
 const isOverAtStart = session.state === "CLOSED" || session.state === "FAILED";
 let searchId = 0;
-let asked = { expression: "", shift: 0 };
+let asked = { expression: "", kinds: [] };
 let isFollowing = true;
 let download = null;
 let resume = null;
@@ -64,7 +64,7 @@ function startSearch() {
   grid.setCurrent(-1);
   grid.refresh();
   rememberSearch();
-  connection.send({ type: "search", search_id: searchId, expression: asked.expression, follow: true });
+  connection.send({ type: "search", search_id: searchId, ...asked, follow: true });
   byId("progress").hidden = false;
   showTotals();
 }
@@ -114,7 +114,7 @@ function showTotals() {
   byId("live").dataset.total = rows.total;
   const isSearching = !rows.isComplete;
   const isEmpty = rows.through === 0 && !isSearching;
-  if (isEmpty) say(asked.expression ? "No recorded event matches. New ones appear here." : "Nothing was recorded yet. New events appear here.");
+  if (isEmpty) say(asked.expression || asked.kinds.length > 0 ? "No recorded event matches. New ones appear here." : "Nothing was recorded yet. New events appear here.");
   else if (rows.through > 0) say("");
 }
 
@@ -215,7 +215,7 @@ byId("download").addEventListener("click", () => {
   if (!connection?.isOpen) return;
   download = new Download({
     searchId: searchId + 1,
-    expression: asked.expression,
+    asked,
     name: `events-${session.host_name.replace(/[^\w.-]+/g, "_")}-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.csv`,
     send: (message) => connection.send(message),
     progress: (done, wanted) => {
@@ -269,7 +269,7 @@ function refuse(message) {
   }
   byId("progress").hidden = true;
   say("The endpoint refused this search.");
-  bar.complain(message, asked.shift);
+  bar.complain(message);
 }
 
 function linkChanged({ state, seconds, code }) {

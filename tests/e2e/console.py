@@ -233,6 +233,7 @@ class Console:
     def search(self, session: str, expression: str) -> list[dict[str, Any]]:
         """Search an endpoint's events; nothing found and not attached yet look the same."""
         answer = self.api("GET", f"sessions/{session}/events/?limit=500&search={quote(expression)}")
+        print(expression, answer.status, str(answer.body)[:300])
         return list(answer.body["results"]) if answer.status == 200 else []
 
 

@@ -52,8 +52,8 @@ def channel(
     """Open the WebSocket of an agent."""
     address = console.host.address
     with connect(
-        f"wss://{address}:{port}/",
-        sock=agent.host.connect(address, port),
+        f"wss://{address}:{GATEWAY_PORT}/",
+        sock=agent.host.connect(address, GATEWAY_PORT),
         ssl=client_context(console, agent.identity.read_bytes()),
         proxy=None,
     ) as socket:
@@ -90,7 +90,7 @@ def greet(socket: ClientConnection, hello: Hello) -> None:
     link.greet(hello)
     for frame in link.frames_to_send():
         socket.send(frame)
-    arrivals = link.receive_frame(bytes(socket.recv(timeout=10)))
+    arrivals = link.receive_frame(socket.recv(timeout=10, decode=False))
     assert any(isinstance(a, MessageReceived) and isinstance(a.message, Welcome) for a in arrivals)
 
 
@@ -110,12 +110,19 @@ class TestHostileText:
         self, console: Console, agent: Agent, tmp_path: Path
     ) -> None:
         attack = Attack(console, agent, tmp_path).prepare()
-        folder = tmp_path / f"line\nbreak {MARKUP.replace('/', '∕')} {ESCAPES}"
+        folder = tmp_path / f"line\nbreak <script> {ESCAPES}"
         folder.mkdir()
         program = folder / "pro\ngram"
         program.write_bytes(Path("/bin/true").read_bytes())
         program.chmod(0o755)
-        arguments = [f"{attack.marker}-", b"\xff\xfe\x80 not UTF-8", MARKUP, ESCAPES, "a\nb", ""]
+        arguments: list[str | bytes] = [
+            f"{attack.marker}-",
+            b"\xff\xfe\x80 not UTF-8",
+            MARKUP,
+            ESCAPES,
+            "a\nb",
+            "",
+        ]
 
         agent.host.run(str(program), *arguments)
 

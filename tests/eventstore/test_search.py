@@ -8,11 +8,12 @@ import pytest
 
 from detection.exceptions import SignalError
 from eventstore import writer as writer_module
-from eventstore.exceptions import SearchCancelled
+from eventstore.exceptions import NotSearchable, SearchCancelled
 from eventstore.matches import Matches
 from eventstore.search import EventSearch, search_from_text
 from eventstore.store import EventStore
-from tests.eventstore.samples import file_event, file_events
+from protocol.events import FileEvent, ProcessExited, ProcessStarted
+from tests.eventstore.samples import START, file_event, file_events, process
 
 
 @pytest.fixture
@@ -164,3 +165,33 @@ class TestMatches:
         assert matches.newest(0, 8) == [20, 18, 13, 5, 4, 3, 2, 1]
         assert matches.newest(2, 2) == [13, 5]
         assert matches.newest(3, 0) == []
+
+
+class TestKinds:
+    def test_leave_only_events_of_these_kinds(self, store: EventStore) -> None:
+        begun = ProcessStarted(at=START, process=process())
+        ended = ProcessExited(at=START + 2, process=begun.process)
+        store.append([begun, file_event(1, begun.process), ended])
+
+        with EventSearch(store, kinds=("process", "exit")) as search:
+            search.run()
+            found = [row.event for row in search.rows(0, 100)]
+
+        assert [type(event) for event in found] == [ProcessExited, ProcessStarted]
+
+    def test_narrow_an_expression(self, store: EventStore) -> None:
+        begun = ProcessStarted(at=START, process=process())
+        store.append([begun, file_event(1, begun.process), file_event(2, process(2))])
+        expression = search_from_text("process.path ends with 'tool1'")
+
+        with EventSearch(store, expression, kinds=("file",)) as search:
+            search.run()
+            found = [row.event for row in search.rows(0, 100)]
+
+        assert [event.path for event in found if isinstance(event, FileEvent)] == [
+            "/var/log/file1.log"
+        ]
+
+    def test_that_do_not_exist_are_refused(self, store: EventStore) -> None:
+        with pytest.raises(NotSearchable, match="'fax' is none of process"):
+            EventSearch(store, kinds=("fax",))

@@ -9,13 +9,10 @@ from typing import Any, Final
 
 from detection.signals.expression import Condition, Term
 from detection.signals.properties import CONDITIONS_OF, PROPERTIES, Property
+from protocol.events import KINDS
 
-# An event has the operation of its kind always, and of no other kind.
-KIND_FILTERS: Final = {
-    "file": "file.operation is not null",
-    "network": "network.operation is not null",
-    "dns": "dns.operation is not null",
-}
+# The registry and loaded images are recorded on Windows only.
+_KINDS_OF_WINDOWS: Final = frozenset({"registry", "image"})
 
 
 def search_vocabulary(os: str) -> dict[str, Any]:
@@ -23,7 +20,7 @@ def search_vocabulary(os: str) -> dict[str, Any]:
     rows = [row for row in PROPERTIES.values() if os in row.platforms]
     return {
         "properties": [_property(row) for row in rows],
-        "kinds": [{"name": name, "expression": text} for name, text in KIND_FILTERS.items()],
+        "kinds": [kind for kind in KINDS if os == "windows" or kind not in _KINDS_OF_WINDOWS],
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import ssl
+import subprocess
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -71,18 +73,32 @@ async def raise_alerts(
     return raised
 
 
+async def connected_population(console: ConsoleProcesses) -> list[SimulatedEndpoint]:
+    """Add endpoints to the console and make their simulations."""
+    ids = await asyncio.to_thread(console.populate, ENDPOINTS)
+    return [
+        SimulatedEndpoint(
+            number, context_for(console, endpoint_id), ("127.0.0.1", console.gateway_port)
+        )
+        for number, endpoint_id in enumerate(ids)
+    ]
+
+
+async def assert_stored(console: ConsoleProcesses, raised: set[uuid.UUID]) -> None:
+    """See that exactly these alerts are in the database, each once."""
+    stored = await asyncio.to_thread(
+        query, console, f"[str(pk) for pk in {ALERTS}.values_list('pk', flat=True)]"
+    )
+    assert len(stored) == len(set(stored))
+    assert {uuid.UUID(name) for name in stored} == raised
+
+
 class TestKilled:
     @pytest.mark.parametrize("program", ["gateway", "ingest", "valkey"])
     async def test_while_alerts_arrive_loses_none_and_doubles_none(
         self, console: ConsoleProcesses, program: str
     ) -> None:
-        ids = await asyncio.to_thread(console.populate, ENDPOINTS)
-        endpoints = [
-            SimulatedEndpoint(
-                number, context_for(console, endpoint_id), ("127.0.0.1", console.gateway_port)
-            )
-            for number, endpoint_id in enumerate(ids)
-        ]
+        endpoints = await connected_population(console)
 
         async def disturb() -> None:
             if program == "valkey":
@@ -95,8 +111,54 @@ class TestKilled:
 
         raised = await raise_alerts(endpoints, disturb)
 
-        stored = await asyncio.to_thread(
-            query, console, f"[str(pk) for pk in {ALERTS}.values_list('pk', flat=True)]"
-        )
-        assert len(stored) == len(set(stored))
-        assert {uuid.UUID(name) for name in stored} == raised
+        await assert_stored(console, raised)
+
+
+class TestLockedDatabase:
+    async def test_delays_alerts_and_loses_none(self, console: ConsoleProcesses) -> None:
+        endpoints = await connected_population(console)
+        with contextlib.closing(sqlite3.connect(console.data / "console.sqlite3")) as database:
+
+            async def disturb() -> None:
+                database.execute("BEGIN EXCLUSIVE")
+                asyncio.get_running_loop().call_later(3, database.rollback)
+
+            raised = await raise_alerts(endpoints, disturb)
+
+        await assert_stored(console, raised)
+
+
+@pytest.mark.root
+class TestFullDisk:
+    @pytest.fixture
+    def tmp_path(self, tmp_path: Path) -> Iterator[Path]:
+        """Put the console's data on a small file system of its own."""
+        run = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)]
+        subprocess.run(run, check=True)
+        yield tmp_path
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+    async def test_makes_endpoints_wait_until_there_is_room_again(
+        self, console: ConsoleProcesses
+    ) -> None:
+        endpoints = await connected_population(console)
+        filler = console.data / "filler"
+
+        async def disturb() -> None:
+            with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
+                while True:
+                    stream.write(b"x" * 4096)
+
+            async def make_room() -> None:
+                while not any(endpoint.seen.laters for endpoint in endpoints):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                filler.unlink()
+
+            making_room.append(asyncio.get_running_loop().create_task(make_room()))
+
+        making_room: list[asyncio.Task[None]] = []
+        raised = await raise_alerts(endpoints, disturb)
+
+        await making_room[0]
+        assert not filler.exists()
+        await assert_stored(console, raised)

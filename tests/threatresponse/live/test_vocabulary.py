@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from detection.signals.parser import parse_signal
-from threatresponse.live.vocabulary import KIND_FILTERS, search_vocabulary
+from protocol.events import KINDS
+from threatresponse.live.vocabulary import search_vocabulary
 
 VALUES = {"text": "'x'", "integer": "1", "address": "'10.0.0.0/8'", "hash": "'" + "a" * 64 + "'"}
 
@@ -24,13 +23,9 @@ class TestSearchVocabulary:
             for condition in row["conditions"]:
                 parse_signal(f"{row['name']} {condition} {value_for(condition, row['type'])}")
 
-    @pytest.mark.parametrize("expression", KIND_FILTERS.values())
-    def test_has_quick_filters_that_the_language_takes(self, expression: str) -> None:
-        parse_signal(f"(process.name is sh) AND ({expression})")
-
-    def test_joins_quick_filters(self) -> None:
-        for one, other in pairwise(KIND_FILTERS.values()):
-            parse_signal(f"{one} OR {other}")
+    def test_offers_the_kinds_that_the_system_records(self) -> None:
+        assert set(search_vocabulary("windows")["kinds"]) == set(KINDS)
+        assert set(KINDS) - set(search_vocabulary("linux")["kinds"]) == {"registry", "image"}
 
     def test_leaves_out_what_another_system_has(self) -> None:
         names = {row["name"] for row in search_vocabulary("linux")["properties"]}
