@@ -13,13 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+def make_private_directory(directory: Path) -> None:
+    """Make a directory with mode 0700, and every missing one above it likewise.
+
+    `Path.mkdir(parents=True)` gives the mode to the last one only. Those that exist stay as they
+    are: they may be somebody else's. Raises OSError.
+    """
+    above = [folder for folder in directory.parents if not folder.exists()]
+    for folder in (*reversed(above), directory):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_private_file(path: Path, content: bytes) -> None:
     """Replace the file at once, with mode 0600, and return when it is on the disk.
 
     Makes the directory with mode 0700 when it is missing. Raises OSError and leaves the old
     content alone when the disk refuses.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(path.parent)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -40,7 +51,7 @@ def locked_directory(directory: Path) -> Iterator[None]:
 
     Never take it inside a database transaction: its holder may be waiting for the database.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(directory)
     descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -27,14 +27,14 @@ def platform_fields(platform: Platform) -> dict[str, Any]:
     Raises nothing: what does not fit is cut.
     """
     return {
-        "host_name": short_text(platform.host_name, 255) or "unnamed",
+        "host_name": plain_text(platform.host_name, 255) or "unnamed",
         "os": platform.os if platform.os in Endpoint.OperatingSystem.values else "linux",
-        "os_name": short_text(platform.os_name, 128),
-        "os_version": short_text(platform.os_version, 128),
-        "kernel": short_text(platform.kernel, 128),
-        "architecture": short_text(platform.architecture, 32),
-        "machine_id": short_text(platform.machine_id, 64),
-        "addresses": [short_text(text, 64) for text in platform.addresses[:ADDRESSES_KEPT]],
+        "os_name": plain_text(platform.os_name, 128),
+        "os_version": plain_text(platform.os_version, 128),
+        "kernel": plain_text(platform.kernel, 128),
+        "architecture": plain_text(platform.architecture, 32),
+        "machine_id": plain_text(platform.machine_id, 64),
+        "addresses": [plain_text(text, 64) for text in platform.addresses[:ADDRESSES_KEPT]],
     }
 
 
@@ -42,9 +42,9 @@ def hello_fields(hello: Hello) -> dict[str, Any]:
     """Return the columns of `Endpoint` that a Hello fills."""
     return {
         **platform_fields(hello.platform),
-        "agent_version": short_text(hello.agent_version, 32),
-        "boot_id": short_text(hello.boot_id, 64),
-        "capabilities": [short_text(text, 64) for text in hello.capabilities[:CAPABILITIES_KEPT]],
+        "agent_version": plain_text(hello.agent_version, 32),
+        "boot_id": plain_text(hello.boot_id, 64),
+        "capabilities": [plain_text(text, 64) for text in hello.capabilities[:CAPABILITIES_KEPT]],
         "intel_revision": counted(hello.intel_revision),
     }
 
@@ -62,6 +62,14 @@ def status_fields(report: StatusReport) -> dict[str, Any]:
 def short_text(text: str, length: int) -> str:
     """Cut a text to `length` characters; a NUL, which PostgreSQL refuses, becomes U+FFFD."""
     return text[:length].replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def plain_text(text: str, length: int) -> str:
+    """Cut a name or a version to `length` characters; none of them moves a terminal's cursor."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for character in text[:length]
+    )
 
 
 def counted(number: int) -> int:

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
+from console.core.private_files import make_private_directory
 from console.supervisor.exceptions import AlreadyRunning, CannotStart, PortTaken
 from console.supervisor.programs import agent_command, agent_home
 
@@ -37,7 +38,7 @@ def claimed_data_directory() -> Iterator[Path]:
     """
     directory = settings.DATA_DIR
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_directory(directory)
         for name in ("run", "logs", "keys", "files"):
             (directory / name).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

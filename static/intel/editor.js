@@ -82,7 +82,8 @@
     });
     const answer = await response.json();
     if (response.ok && answer.valid) {
-      standing.textContent = "Valid";
+      const kinds = answer.kinds.map((kind) => (kind === "process" ? "process start" : kind)).join(", ");
+      standing.textContent = `Valid: ${answer.terms} of ${answer.term_limit} terms, evaluated on every ${kinds} event`;
       standing.className = "v-help";
       return [];
     }

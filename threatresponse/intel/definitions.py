@@ -9,8 +9,7 @@ from typing import Final
 from console.core.exceptions import InvalidInput
 from console.endpoints.models import Endpoint
 from detection.exceptions import SignalError
-from detection.signals.expression import Expression
-from detection.signals.parser import parse_signal
+from detection.signals.compiler import CompiledSignal, compile_signal
 from threatresponse.intel.exceptions import DefinitionRefused
 
 # The 24 terms that a Signal may have are far shorter; a larger text is a mistake or an attack.
@@ -23,15 +22,18 @@ _TECHNIQUE: Final = re.compile(r"T[0-9]{4}(\.[0-9]{3})?", re.ASCII)
 _PLATFORMS: Final = tuple(Endpoint.OperatingSystem.values)
 
 
-def parse_definition(definition: str, *, platforms: Collection[str]) -> Expression:
-    """Parse a Signal for these operating systems. Raises `DefinitionRefused` with the place."""
+def compile_definition(definition: str, *, platforms: Collection[str]) -> CompiledSignal:
+    """Check a Signal for these operating systems as endpoints will.
+
+    Raises `DefinitionRefused` with the place.
+    """
     if len(definition) > LONGEST_DEFINITION:
         raise InvalidInput(
             "The definition is too long.",
             errors={"definition": [f"at most {LONGEST_DEFINITION} characters are allowed"]},
         )
     try:
-        return parse_signal(definition, platforms=platforms)
+        return compile_signal("draft", definition, platforms=platforms)
     except SignalError as problem:
         raise DefinitionRefused(problem) from problem
 

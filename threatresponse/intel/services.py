@@ -18,7 +18,7 @@ from threatresponse.intel.definitions import (
     clean_name,
     clean_platforms,
     clean_techniques,
-    parse_definition,
+    compile_definition,
 )
 from threatresponse.intel.exceptions import IntelChanged, NameTaken, StillDeployed
 from threatresponse.intel.models import IntelDocument
@@ -134,7 +134,7 @@ def _fill(document: IntelDocument, draft: SignalDraft) -> None:
         reason = f"at most {LONGEST_DESCRIPTION} characters are allowed"
         raise InvalidInput("The description is too long.", errors={"description": [reason]})
     document.description = draft.description
-    parse_definition(draft.definition, platforms=document.platforms)
+    compile_definition(draft.definition, platforms=document.platforms)
     document.definition = draft.definition
 
 

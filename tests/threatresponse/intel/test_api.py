@@ -173,7 +173,7 @@ class TestValidate:
         good = api.post(f"{URL}validate/", {"definition": "process.path contains 'x'"}).json()
         bad = api.post(f"{URL}validate/", {"definition": "process.path contains"}).json()
 
-        assert good == {"valid": True}
+        assert good == {"valid": True, "terms": 1, "term_limit": 24, "kinds": ["process"]}
         assert (bad["valid"], bad["line"]) == (False, 1)
         assert bad["expected"]
 

@@ -62,9 +62,16 @@ class SignalSerializer(serializers.Serializer[Any]):
 
 
 class VerdictSerializer(serializers.Serializer[Any]):
-    """Whether a text is a usable rule; if not, where and why."""
+    """Whether a text is a usable rule, and how endpoints evaluate it; if not, where and why."""
 
     valid = serializers.BooleanField()
+    terms = serializers.IntegerField(required=False)
+    term_limit = serializers.IntegerField(required=False)
+    kinds = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="The kinds of event that it is evaluated on.",
+    )
     line = serializers.IntegerField(required=False)
     column = serializers.IntegerField(required=False)
     reason = serializers.CharField(required=False)

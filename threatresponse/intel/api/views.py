@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.core.api.views import ResourceViewSet
+from detection.signals.expression import counted_terms
+from detection.signals.parser import DEFAULT_TERM_LIMIT
 from threatresponse.intel.api.filtersets import IntelFilterSet
 from threatresponse.intel.api.serializers import (
     DefinitionSerializer,
@@ -23,7 +25,7 @@ from threatresponse.intel.api.serializers import (
     SignalSerializer,
     VerdictSerializer,
 )
-from threatresponse.intel.definitions import parse_definition
+from threatresponse.intel.definitions import compile_definition
 from threatresponse.intel.exceptions import DefinitionRefused, IntelChanged
 from threatresponse.intel.models import IntelDocument
 from threatresponse.intel.selectors import intel_visible_to
@@ -92,10 +94,17 @@ class IntelViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
         """Tell whether a text is a usable Signal; nothing is stored."""
         sent = _checked(DefinitionSerializer(data=request.data))
         try:
-            parse_definition(sent["definition"], platforms=sent.get("platforms", ()))
+            compiled = compile_definition(sent["definition"], platforms=sent.get("platforms", ()))
         except DefinitionRefused as refusal:
             return Response({"valid": False, **refusal.place})
-        return Response({"valid": True})
+        return Response(
+            {
+                "valid": True,
+                "terms": sum(1 for _ in counted_terms(compiled.expression)),
+                "term_limit": DEFAULT_TERM_LIMIT,
+                "kinds": compiled.kinds,
+            }
+        )
 
     def handle_exception(self, exc: Exception) -> Response:
         """Add the place in the text to the problem of a refused definition."""
