@@ -77,7 +77,7 @@ def send_instruction(
             _expire_older(slice_, kind, now=now)
         rows = _signed_rows(slice_, instruction, kind, now=now, expires_at=now + lifetime)
         OutboundInstruction.objects.bulk_create(rows)
-        transaction.on_commit(partial(_push, rows), robust=True)
+        transaction.on_commit(partial(_push_in_order, rows), robust=True)
     if endpoints:
         record_audit_event(
             actor=actor,
@@ -235,6 +235,19 @@ def _expire_older(endpoint_ids: Sequence[UUID], kind: str, *, now: datetime) -> 
     withdrawn = list(older.values_list("endpoint_id", "sequence"))
     older.update(state=State.EXPIRED, completed_at=now, detail="replaced by a newer one")
     transaction.on_commit(partial(_withdraw, withdrawn), robust=True)
+
+
+def _push_in_order(rows: Sequence[OutboundInstruction]) -> None:
+    """Write new instructions to Redis with those before them that are not there yet.
+
+    Two programs may commit one after the other and get here the other way round. An endpoint that
+    has accepted the later one refuses the earlier one for ever, so neither goes without the other.
+    """
+    newest = {row.endpoint_id: row.sequence for row in rows}
+    waiting = OutboundInstruction.objects.filter(endpoint_id__in=newest, state=State.WAITING)
+    earlier = waiting.exclude(pk__in=[row.pk for row in rows]).order_by("endpoint_id", "sequence")
+    before = [row for row in earlier if row.sequence < newest[row.endpoint_id]]
+    _push([*before, *rows])
 
 
 def _push(rows: Sequence[OutboundInstruction]) -> None:

@@ -86,6 +86,18 @@ class TestSendInstruction:
             [(first.pk, 1), (first.pk, 2), (second.pk, 1)]
         )
 
+    def test_never_lets_a_later_instruction_overtake_an_earlier_one(
+        self, valkey: redis.Redis
+    ) -> None:
+        endpoint = baker.make(Endpoint)
+        send([endpoint])
+        # As if the program that committed the first one had not written it to Redis yet.
+        valkey.delete(instructions_key(endpoint.pk))
+
+        send([endpoint])
+
+        assert sorted(map(int, valkey.hkeys(instructions_key(endpoint.pk)))) == [1, 2]
+
     def test_leaves_out_the_revoked_and_the_unknown(self) -> None:
         revoked = baker.make(Endpoint, revoked_at=NOW)
         unknown = baker.prepare(Endpoint)
