@@ -72,7 +72,7 @@ class TestSendInstruction:
         for endpoint in endpoints:
             verifier = Verifier(trusted_keys=[trusted_key], endpoint_id=endpoint.pk)
             envelope = valkey.hget(instructions_key(endpoint.pk), "1")
-            assert envelope is not None
+            assert isinstance(envelope, bytes)
             assert verifier.open(envelope, now=NOW_US) == (INSTRUCTION, 1)
 
     def test_counts_for_each_endpoint_by_itself(self) -> None:
