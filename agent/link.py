@@ -8,6 +8,7 @@ honoured, and nothing that it says can make the agent spin or fall silent for go
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 import time
@@ -86,6 +87,7 @@ class Link:
         self._farewell: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._asked_to_wait: float | None = None
         self._parted = asyncio.Event()
+        self._news = asyncio.Event()
         self.connected_at = 0
         self.wait = 0.0
         self.state = "connecting"
@@ -99,6 +101,10 @@ class Link:
     def problems(self) -> list[str]:
         """Say what keeps the agent from its console; empty while all is well."""
         return [] if self.is_connected or not self.reason else [self.reason]
+
+    def report_soon(self) -> None:
+        """Send the next status report now: something changed that an administrator waits for."""
+        self._news.set()
 
     async def run(self) -> None:
         """Connect, stay connected, come back; until cancelled."""
@@ -224,8 +230,11 @@ class Link:
 
     async def _report(self, channel: Channel[Downward, Upward], interval: float) -> None:
         while True:
+            self._news.clear()
             await channel.send(self._duties.status())
-            await asyncio.sleep(interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(interval):
+                    await self._news.wait()
 
 
 def _within(seconds: float, bounds: tuple[float, float]) -> float:

@@ -197,6 +197,7 @@ class AgentProgram:
     def _report_completed(self, completed: InstructionCompleted) -> None:
         self._outbox.put([completed])
         self._delivery.notify()
+        self._link.report_soon()
 
     def _hello(self) -> Hello:
         return Hello(

@@ -51,6 +51,18 @@ class TestConversation:
         assert link.link.is_connected
         assert link.link.problems() == []
 
+    @pytest.mark.usefixtures("enrolled_there")
+    async def test_reports_at_once_when_there_is_news(
+        self, gateway: Gateway, directories: Directories
+    ) -> None:
+        gateway.status_interval = 600
+
+        async with running_link(LinkUnderTest(directories, gateway.address)) as made:
+            await eventually(lambda: len(gateway.of(StatusReport)) == 1)
+            made.link.report_soon()
+
+            await eventually(lambda: len(gateway.of(StatusReport)) == 2)
+
     async def test_presents_its_own_certificate(
         self, gateway: Gateway, link: LinkUnderTest, enrolled_there: Enrolment
     ) -> None:
@@ -206,6 +218,23 @@ class TestComingBack:
 
             assert link.link.wait == NEVER
             assert "revoked" in link.link.problems()[0]
+
+    async def test_remembers_the_goodbye_when_the_connection_then_breaks(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        async with running_link(LinkUnderTest(directories, gateway.address)) as link:
+            await eventually(lambda: link.link.is_connected)
+            assert gateway.link is not None
+            assert gateway.socket is not None
+
+            gateway.link.say_goodbye("revoked", retry_after=None)
+            for frame in gateway.link.frames_to_send():
+                await gateway.socket.send(frame)
+            await gateway.socket.close()
+
+            await eventually(lambda: link.link.state == "waiting")
+            assert "revoked" in link.link.problems()[0]
+            assert link.link.wait == NEVER
 
     async def test_survives_a_console_that_is_not_there(
         self, directories: Directories, enrolled_there: Enrolment

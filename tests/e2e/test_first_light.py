@@ -89,10 +89,10 @@ def test_an_attack_is_seen_from_enrolment_to_revocation(
         page.goto(f"{console.url}/alerts/alert/")
         attack = f"echo {marker}-attack '<script>document.title=\"owned\"</script>'"
         second.host.run("/bin/sh", "-c", attack)
-        row = page.get_by_text(f"Marker {marker}").first
+        row = page.locator("[data-alert]").filter(has_text=f"Marker {marker}").first
         row.wait_for(timeout=20_000)
-        row.click()
-        page.get_by_text(f"{marker}-attack").first.wait_for(timeout=10_000)
+        row.get_by_role("link").first.click()
+        page.locator("#matched").get_by_text(f"{marker}-attack").first.wait_for(timeout=10_000)
         assert "owned" not in page.title()
 
         # Revoking cuts the endpoint off: offline here, refused there.
