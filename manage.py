@@ -6,6 +6,12 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from console.core.exceptions import Unavailable
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except Unavailable as refusal:
+        # The settings need a key file before Django can say anything itself.
+        sys.exit(f"vedette: {refusal}")

@@ -55,7 +55,7 @@ def refusal_of(answer: Answer) -> EnrolmentRefused:
         try:
             problem = msgspec.json.decode(answer.body, type=_Problem)
             said = shown(problem.detail or problem.title)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             said = ""
     reason = said or f"it answered with HTTP status {answer.status} and no reason"
     return EnrolmentRefused(f"The console refused: {reason.rstrip('.')}.")

@@ -206,7 +206,7 @@ def _signing_key(offered: _OfferedKey) -> SigningKey:
 def _decoded(answer: Answer, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConsoleUnreachable(
             "What answers does not speak like a Vedette console: is the address right?"
         ) from error

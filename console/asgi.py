@@ -30,7 +30,7 @@ _routes = [
 
 application = ProtocolTypeRouter(
     {
-        "http": _http,
+        "http": import_string("console.core.bodies.BoundedBodies")(_http),
         "websocket": import_string("console.core.origins.SameOrigin")(
             SessionMiddlewareStack(URLRouter(_routes))
         ),

@@ -25,9 +25,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 app = Celery("console")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    task_queues={
-        name: {"exchange": name, "routing_key": name} for name in ("interactive", "bulk")
-    },
+    task_queues={name: {"exchange": name, "routing_key": name} for name in ("interactive", "bulk")},
     beat_schedule_filename=str(settings.DATA_DIR / "run" / "beat"),
     beat_scheduler="console.celery:ReportingScheduler",
     beat_max_loop_interval=REPORT_INTERVAL,

@@ -58,7 +58,8 @@ SECRET_KEY = read_or_create_secret(
     "django.key", keys_directory=KEYS_DIR, environment="VEDETTE_SECRET_KEY"
 )
 DEBUG = False
-ALLOWED_HOSTS = [*VEDETTE_NAMES, "localhost", "127.0.0.1", "[::1]"]
+# Browsers write IPv6 addresses in brackets.
+ALLOWED_HOSTS = [f"[{name}]" if ":" in name else name for name in VEDETTE_NAMES]
 CSRF_TRUSTED_ORIGINS = _names("VEDETTE_TRUSTED_ORIGINS", "")
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
@@ -68,6 +69,9 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# Instants as in every log: ISO 8601, and it says that they are UTC.
+DATETIME_FORMAT = "Y-m-d H:i:s \\U\\T\\C"
+DATE_FORMAT = "Y-m-d"
 
 INSTALLED_APPS = [
     "unfold",
@@ -161,7 +165,12 @@ REDIS_URL = os.environ.get("REDIS_URL", f"unix://{VALKEY_SOCKET}?db=0")
 _is_unix = REDIS_URL.startswith("unix://")
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # Django's own would run whatever code somebody with access to Redis puts into it.
+        "OPTIONS": {"serializer": "console.core.cached_values.SealedValues"},
+    }
 }
 CHANNEL_LAYERS = {
     "default": {
@@ -224,7 +233,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["console.core.api.permissions.ActionPermissions"],
     "DEFAULT_PAGINATION_CLASS": "console.core.api.pagination.CursorPages",
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["console.core.api.parsing.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "console.core.api.errors.problem_from",
@@ -253,6 +262,8 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Vedette",
     "SITE_HEADER": "Vedette",
     "SITE_SUBHEADER": "Endpoint watch",
+    # There is no other site to return to.
+    "SITE_URL": None,
     "SITE_ICON": "console.core.navigation.logo",
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "console.core.navigation.logo"}
@@ -261,9 +272,13 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
+    "LOGIN": {"form": "console.access.forms.LoginForm"},
     "DASHBOARD_CALLBACK": "console.core.home.home_context",
     "STYLES": ["console.core.navigation.stylesheet"],
-    "SCRIPTS": ["console.core.navigation.keyboard_script"],
+    "SCRIPTS": [
+        "console.core.navigation.keyboard_script",
+        "console.core.navigation.confirm_script",
+    ],
     "SIDEBAR": {
         "show_search": False,
         "command_search": True,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tests.fleet_certificates import FleetAuthority
 from tests.valkey import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -42,6 +41,11 @@ print(json.dumps(populate(int(sys.argv[1]))))
 """
 
 
+def certificates_directory(keys: Path) -> Path:
+    """Tell where the population's certificates are, one PEM file with the key for each."""
+    return keys.parent / "fleet"
+
+
 def free_port() -> int:
     """Return a port on which nobody listens now."""
     with socket.socket() as probe:
@@ -52,8 +56,16 @@ def free_port() -> int:
 class ConsoleProcesses:
     """A console in `data`: its Valkey and those of its programs that a test starts."""
 
-    def __init__(self, data: Path, *, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        environment: dict[str, str] | None = None,
+        namespace: str | None = None,
+    ) -> None:
         self.data = data
+        # Programs run in this network namespace; Valkey is a Unix socket and needs none.
+        self._prefix = ["ip", "netns", "exec", namespace] if namespace else []
         self.gateway_port = free_port()
         self.sessions_port = free_port()
         self.status_port = free_port()
@@ -111,7 +123,7 @@ class ConsoleProcesses:
     def _run(self, program: str, command: list[str]) -> int:
         with (self.data / f"{program}.log").open("ab") as log:
             process = subprocess.Popen(
-                command,
+                [*self._prefix, *command],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -143,11 +155,6 @@ class ConsoleProcesses:
     def log_of(self, program: str) -> str:
         """Return what a program has logged."""
         return (self.data / f"{program}.log").read_text(encoding="utf-8", errors="replace")
-
-    @property
-    def authority(self) -> FleetAuthority:
-        """Return the console's own authority, to issue certificates like it."""
-        return FleetAuthority.existing(self.data / "keys")
 
 
 def query(processes: ConsoleProcesses, source: str) -> Any:

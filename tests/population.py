@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 
 from django.conf import settings
 
 from console.certificates.models import Authority, Certificate
 from console.certificates.tls import fingerprint_of
 from console.endpoints.models import Endpoint
+from tests.console_processes import certificates_directory
 from tests.fleet_certificates import FleetAuthority, der_of
-
-CERTIFICATES = "fleet"
-
-
-def certificates_directory(keys: Path) -> Path:
-    """Tell where the certificates of the fleet are, one PEM file with the key for each."""
-    return keys.parent / CERTIFICATES
 
 
 def populate(count: int) -> list[str]:

@@ -2,9 +2,10 @@
 
     .venv/bin/python tools/take_screenshots.py --url https://localhost:8443 --password-file FILE
 
-Writes `<page>-<size>-<theme>.png` for every page, in two sizes and both themes. Pages of one
-endpoint, Signal or alert show the first of their lists; a page that has nothing to show is named
-and left out. A live session is opened on the first endpoint and closed again.
+Writes `<page>-<wide|narrow>-<light|dark>.png` for every page. Pages of one endpoint, Signal or
+alert show the first of their lists, or the Signal and alert that `--signal` names; a page that has
+nothing to show is named and left out. A live session is opened on the first endpoint, narrowed by
+`--search` and `--kinds`, and closed again.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
-SIZES: Final = {"1440x900": (1440, 900), "390x844": (390, 844)}
+SIZES: Final = {"wide": (1440, 900), "narrow": (390, 844)}
 THEMES: Final = ("light", "dark")
 # Milliseconds.
 PATIENCE: Final = 20_000
@@ -30,12 +33,23 @@ class NothingToShow(Exception):
     """A page needs an endpoint, a Signal or an alert, and there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the pictures are to show, where there is a choice."""
+
+    signal: str
+    search: str
+    kinds: list[str]
+    row: str
+
+
 class Console:
     """One logged-in browser window on the console."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, scene: Scene) -> None:
         self.page = page
         self.url = url.rstrip("/")
+        self.scene = scene
 
     def open(self, path: str) -> None:
         """Go to a page and wait until it stands still."""
@@ -72,9 +86,19 @@ def show_live_grid(console: Console) -> None:
         raise NothingToShow("the first endpoint is not online")
     button.click()
     console.page.wait_for_selector("#live[data-state=OPEN]", timeout=PATIENCE)
+    if console.scene.search:
+        console.page.click("#mode-text")
+        console.page.fill("#expression", console.scene.search)
+        console.page.click("#mode-rows")
+        console.page.click("#run-search")
+        console.page.wait_for_timeout(SETTLING)
+    for kind in console.scene.kinds:
+        console.page.click(f"[data-kind={kind}]")
+        console.page.wait_for_timeout(SETTLING)
     console.page.wait_for_selector("#grid .live-kind", timeout=PATIENCE)
-    if console.page.viewport_size and console.page.viewport_size["width"] > SIZES["390x844"][0]:
-        console.page.locator("#grid .live-kind.is-process").first.click()
+    if console.page.viewport_size and console.page.viewport_size["width"] > SIZES["narrow"][0]:
+        row = console.page.locator("#grid .slick-row:has(.is-process)", has_text=console.scene.row)
+        row.first.click()
     console.page.wait_for_timeout(SETTLING)
 
 
@@ -88,15 +112,17 @@ def close_live_session(console: Console) -> None:
 
 def show_signal_editor(console: Console) -> None:
     """Show the first Signal; the empty editor when there is none."""
+    listed = f"/intel/inteldocument/?{urlencode({'q': console.scene.signal})}"
     try:
-        console.open_first("/intel/inteldocument/", "#result_list a[href*='/intel/inteldocument/']")
+        console.open_first(listed, "#result_list a[href*='/intel/inteldocument/']")
     except NothingToShow:
         console.open("/intel/inteldocument/add/")
 
 
 def show_alert(console: Console) -> None:
-    """Show the newest alert."""
-    console.open_first("/alerts/alert/?state=ALL", "[data-alert] a[href*='/alerts/alert/']")
+    """Show the newest alert, or the newest of one Signal."""
+    listed = f"/alerts/alert/?{urlencode({'state': 'ALL', 'q': console.scene.signal})}"
+    console.open_first(listed, "[data-alert] a[href*='/alerts/alert/']")
 
 
 PAGES: Final[dict[str, Callable[[Console], None]]] = {
@@ -104,10 +130,10 @@ PAGES: Final[dict[str, Callable[[Console], None]]] = {
     "endpoints": lambda console: console.open("/endpoints/endpoint/"),
     "endpoint": show_endpoint,
     "add-endpoint": lambda console: console.open("/endpoints/endpoint/add/"),
-    "live-endpoints": lambda console: console.open("/live/"),
-    "live-grid": show_live_grid,
+    "live-sessions": lambda console: console.open("/live/"),
+    "live": show_live_grid,
     "intel": lambda console: console.open("/intel/inteldocument/"),
-    "signal-editor": show_signal_editor,
+    "editor": show_signal_editor,
     "alerts": lambda console: console.open("/alerts/alert/?state=ALL"),
     "alert": show_alert,
     "audit-log": lambda console: console.open("/audit/auditevent/"),
@@ -117,6 +143,7 @@ PAGES: Final[dict[str, Callable[[Console], None]]] = {
 def main() -> int:
     """Take the pictures; the exit code is 1 when a page had nothing to show."""
     options = read_options()
+    scene = Scene(options.signal, options.search, options.kinds, options.row)
     password = options.password_file.read_text(encoding="utf-8").strip()
     options.output.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in PAGES if not options.pages or name in options.pages]
@@ -126,9 +153,9 @@ def main() -> int:
             executable_path=str(options.browser), args=["--no-sandbox"]
         )
         for size in SIZES:
-            for theme in THEMES:
+            for theme in options.themes:
                 with window(browser, size, theme) as context:
-                    console = Console(context.new_page(), options.url)
+                    console = Console(context.new_page(), options.url, scene)
                     shoot = Camera(options.output, size, theme)
                     console.open("/login/")
                     if not options.pages or "login" in options.pages:
@@ -162,7 +189,7 @@ def take(console: Console, names: list[str], shoot: Camera) -> int:
             sys.stderr.write(f"{name}-{shoot.suffix}: {problem}\n")
             missing += 1
         finally:
-            if name == "live-grid":
+            if name == "live":
                 close_live_session(console)
     return missing
 
@@ -192,6 +219,11 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--user", default="admin")
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "images")
+    parser.add_argument("--search", default="", help="what the live grid shows")
+    parser.add_argument("--kinds", nargs="*", default=[], help="and which kinds of events")
+    parser.add_argument("--row", default="", help="what stands in the row that is opened there")
+    parser.add_argument("--signal", default="", help="the Signal of the editor and the alert")
+    parser.add_argument("--themes", nargs="*", choices=THEMES, default=THEMES)
     parser.add_argument("--browser", type=Path, default=Path("/usr/bin/chromium"))
     parser.add_argument("--pages", nargs="*", choices=["login", *PAGES], default=[])
     return parser.parse_args()

@@ -81,6 +81,9 @@ make_root() {
     mount -t tmpfs -o mode=755 tmpfs "$root/run"
     mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
     [ ! -e /etc/resolv.conf ] || cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+    # Debian's installer and every container runtime write this file; debootstrap does not.
+    [ -e "$root/etc/hosts" ] ||
+        printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(uname -n)" >"$root/etc/hosts"
 }
 
 take_along() {
@@ -97,9 +100,12 @@ take_along() {
 
 copy_repository() {
     mkdir -p "$root/vedette"
+    # shellcheck disable=SC2016 # the inner shell expands it
     (cd "$repository" && git ls-files --cached --others --exclude-standard -z |
         xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
         tar --create --null --files-from - --file -) | tar --extract --directory "$root/vedette"
+    # A user's clone is one, and some tests ask git which files belong to it.
+    git -C "$root/vedette" init --quiet
 }
 
 # The words to enter with: an environment that owes this machine nothing but what --env says.
@@ -113,21 +119,30 @@ write_door() {
     chmod +x "$root/door"
 }
 
-inside() { chroot "$root" /door "$@"; }
+# Its root becomes the root of a mount namespace, as on a machine or in a container: below a mere
+# chroot the kernel, and with it the recorder, would still see the paths outside.
+enter() {
+    # shellcheck disable=SC2016 # the inner shell expands it
+    exec unshare --mount --propagation private /bin/sh -c '
+        cd "$0" && pivot_root . . && umount -l . && exec /door "$@"' "$root" "$@"
+}
+
+inside() { (enter "$@"); }
 
 since() { printf '%s s' "$(($(date +%s) - $1))"; }
 
 still_running() {
     for process in /proc/[0-9]*; do
-        [ "$(readlink "$process/root" 2>/dev/null)" = "$root" ] || continue
+        [ "$(readlink "$process/ns/mnt" 2>/dev/null)" = "$namespace" ] || continue
         printf '  %s %s\n' "${process#/proc/}" "$(tr '\0' ' ' <"$process/cmdline")"
     done
 }
 
+# Start it; the words before `./vedette up`, if any, say as whom and with what.
 start_console() {
     : >"$log"
     began=$(date +%s)
-    chroot "$root" /door ./vedette up >"$log" 2>&1 &
+    enter "$@" ./vedette up >"$log" 2>&1 &
     console=$!
     until grep -q 'Ready after' "$log"; do
         kill -0 "$console" 2>/dev/null || { cat "$log"; fail './vedette up ended'; }
@@ -135,6 +150,7 @@ start_console() {
             { cat "$log"; fail "./vedette up was not ready within $READY_WITHIN s"; }
         sleep 1
     done
+    namespace=$(readlink "/proc/$console/ns/mnt")
     cat "$log"
     printf '== ready %s after ./vedette up\n' "$(since "$began")"
 }
@@ -180,6 +196,9 @@ inside ./vedette doctor || true
 stop_console
 printf '== second start\n'
 start_console
+stop_console
+printf '== without root\n'
+start_console setpriv --reuid=65534 --regid=65534 --clear-groups env VEDETTE_DATA=/tmp/nobody
 stop_console
 [ "${1:-}" = none ] && exit 0
 began=$(date +%s)

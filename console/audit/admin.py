@@ -16,7 +16,9 @@ from console.core.admin import ReadOnlyAdmin, state_label
 class AuditEventAdmin(ReadOnlyAdmin):
     """Who did what, when and from where."""
 
-    list_display = ("when", "actor_name", "action", "subject", "result", "source_address")
+    list_title = "Audit log"
+    empty_text = "Everything that changes something is written here, refusals included."
+    list_display = ("when", "actor", "action", "subject", "result", "source_address")
     list_filter = ("outcome", "action")
     search_fields = ("actor_name", "action", "subject_name", "source_address")
     search_help_text = "Search actor, action, subject, source address"
@@ -25,14 +27,14 @@ class AuditEventAdmin(ReadOnlyAdmin):
     fields = (
         "sequence",
         "when",
-        "actor_name",
+        "actor",
         "source_address",
         "action",
         "result",
         "subject",
-        "subject_id",
+        "subject_identifier",
         "detail_text",
-        "digest",
+        "chain",
     )
     readonly_fields = fields
 
@@ -40,6 +42,21 @@ class AuditEventAdmin(ReadOnlyAdmin):
     def when(self, event: AuditEvent) -> str:
         """Show the instant to the second."""
         return f"{event.happened_at:%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="Actor", ordering="actor_name")
+    def actor(self, event: AuditEvent) -> str:
+        """Show who did it."""
+        return event.actor_name
+
+    @admin.display(description="Subject id")
+    def subject_identifier(self, event: AuditEvent) -> SafeString:
+        """Show the identifier of what it was done to."""
+        return format_html('<span class="v-mono">{}</span>', event.subject_id or "-")
+
+    @admin.display(description="Digest")
+    def chain(self, event: AuditEvent) -> SafeString:
+        """Show what binds this entry to the one before it."""
+        return format_html('<span class="v-mono">{}</span>', event.digest)
 
     @admin.display(description="Subject", ordering="subject_name")
     def subject(self, event: AuditEvent) -> SafeString:

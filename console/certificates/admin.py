@@ -16,6 +16,7 @@ from console.certificates.models import Certificate, EnrolmentToken
 from console.certificates.services import revoke_enrolment_token
 from console.core.admin import ReadOnlyAdmin, state_label
 from console.core.exceptions import Conflict
+from console.core.instants import show_instant
 from console.core.requests import actor_of
 
 
@@ -23,15 +24,39 @@ from console.core.requests import actor_of
 class CertificateAdmin(ReadOnlyAdmin):
     """What the authority issued, and until when it holds."""
 
-    list_display = ("purpose", "owner", "standing", "not_before", "not_after", "short_fingerprint")
+    list_display = (
+        "purpose",
+        "owner",
+        "standing",
+        "valid_from",
+        "valid_until",
+        "short_fingerprint",
+    )
     list_filter = ("purpose", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("fingerprint", "serial_number", "subject_id")
+    search_help_text = "Search fingerprint, serial number, endpoint id"
     ordering = ("-issued_at",)
 
     @admin.display(description="Endpoint")
-    def owner(self, certificate: Certificate) -> str:
-        """Show the endpoint's id, or that it is the console's own."""
-        return str(certificate.subject_id) if certificate.subject_id else "this console"
+    def owner(self, certificate: Certificate) -> SafeString | str:
+        """Lead to the endpoint, or say that it is the console's own."""
+        if not certificate.subject_id:
+            return "this console"
+        return format_html(
+            '<a class="v-link v-mono" href="{}">{}</a>',
+            reverse("admin:endpoints_endpoint_change", args=[certificate.subject_id]),
+            certificate.subject_id,
+        )
+
+    @admin.display(description="Valid from", ordering="not_before")
+    def valid_from(self, certificate: Certificate) -> SafeString | str:
+        """Show from when it holds."""
+        return show_instant(certificate.not_before, now=timezone.now())
+
+    @admin.display(description="Valid until", ordering="not_after")
+    def valid_until(self, certificate: Certificate) -> SafeString | str:
+        """Show until when it holds."""
+        return show_instant(certificate.not_after, now=timezone.now())
 
     @admin.display(description="State")
     def standing(self, certificate: Certificate) -> SafeString:
@@ -52,8 +77,14 @@ class CertificateAdmin(ReadOnlyAdmin):
 class EnrolmentTokenAdmin(ReadOnlyAdmin):
     """Tokens are made on Endpoints > Add endpoint; here they are watched and revoked."""
 
-    list_display = ("name", "standing", "uses", "expires_at", "created_by_name", "operations")
+    empty_title = "No enrolment token yet"
+    empty_text = (
+        "A computer joins this console with a token. Make one, and get its install command."
+    )
+    add_title = "Add endpoint"
+    list_display = ("title", "standing", "uses", "expires", "created_by", "operations")
     search_fields = ("name", "created_by_name")
+    search_help_text = "Search name, creator"
     ordering = ("-created_at",)
     list_display_links = None
 
@@ -65,6 +96,8 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Lead to Endpoints > Add endpoint."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:endpoints_endpoint_add"))
 
     def get_urls(self) -> list[URLPattern]:
@@ -88,6 +121,21 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
             return state_label("Used up")
         return state_label("Open", "good")
 
+    @admin.display(description="Name", ordering="name")
+    def title(self, token: EnrolmentToken) -> SafeString:
+        """Show what the token is for."""
+        return format_html('<span class="v-strong">{}</span>', token.name)
+
+    @admin.display(description="Expires", ordering="expires_at")
+    def expires(self, token: EnrolmentToken) -> SafeString | str:
+        """Show until when it can be used."""
+        return show_instant(token.expires_at, now=timezone.now())
+
+    @admin.display(description="Created by", ordering="created_by_name")
+    def created_by(self, token: EnrolmentToken) -> str:
+        """Show who made it."""
+        return token.created_by_name
+
     @admin.display(description="Uses")
     def uses(self, token: EnrolmentToken) -> str:
         """Show how often it was used."""
@@ -101,15 +149,14 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
         url = reverse("admin:certificates_enrolmenttoken_revoke", args=[token.pk])
         return format_html(
             '<button class="v-button is-danger" formmethod="post" formaction="{}" '
-            "formnovalidate>Revoke</button>",
+            'formnovalidate data-confirm="{}">Revoke …</button>',
             url,
+            f"Revoke the token “{token.name}”? No further computer can join with it.",
         )
 
     def revoke_view(self, request: HttpRequest, token_id: int) -> HttpResponse:
         """Revoke one token."""
-        if request.method != "POST" or not request.user.has_perm(
-            "certificates.delete_enrolmenttoken"
-        ):
+        if request.method != "POST" or not _may_revoke(request):
             raise PermissionDenied
         token = self.get_object(request, str(token_id))
         if token is not None:
@@ -120,3 +167,7 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
             else:
                 messages.success(request, f"Token “{token.name}” was revoked.")
         return HttpResponseRedirect(reverse("admin:certificates_enrolmenttoken_changelist"))
+
+
+def _may_revoke(request: HttpRequest) -> bool:
+    return request.user.has_perm("certificates.revoke_enrolmenttoken")

@@ -15,6 +15,16 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold ships no types
 
     actions = None
     show_full_result_count = False
+    # What the head of the pages calls these rows; empty for the model's own name.
+    list_title = ""
+    # What an empty list says to do next, and what its button adds.
+    empty_title = ""
+    empty_text = ""
+    add_title = ""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        """Ask for the permission to view; Django would take the one to change for it, too."""
+        return request.user.has_perm(f"{self.opts.app_label}.view_{self.opts.model_name}")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: rows come from services."""

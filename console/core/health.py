@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,8 @@ PROGRAMS: Final = ("web", "gateway", "sessions", "ingester", "worker", "beat")
 # Seconds. A program that missed two reports in a row is down.
 REPORT_INTERVAL: Final = 2.0
 REPORT_LIFETIME: Final = 3 * REPORT_INTERVAL
+
+_log: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def _reported_states() -> list[ProgramState]:
         reports = _redis().mget([alive_key(program) for program in PROGRAMS])
     except redis.RedisError as error:
         unknown = [ProgramState(name, False, "Redis does not answer") for name in PROGRAMS]
-        return [*unknown, ProgramState("redis", False, f"{type(error).__name__}: {error}")]
+        return [*unknown, ProgramState("redis", False, _kind_of(error))]
     states = [
         ProgramState(name, True)
         if report is not None
@@ -73,8 +76,14 @@ def _database_state() -> ProgramState:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        return ProgramState("database", False, f"{type(error).__name__}: {error}")
+        return ProgramState("database", False, _kind_of(error))
     return ProgramState("database", True)
+
+
+def _kind_of(error: Exception) -> str:
+    # The page needs no login: addresses, paths and user names stay in the log.
+    _log.warning("%s: %s", type(error).__name__, error)
+    return f"does not answer ({type(error).__name__})"
 
 
 @functools.cache

@@ -95,6 +95,11 @@ def stylesheet(_request: HttpRequest | None = None) -> str:
     return static("console/console.css")
 
 
+def confirm_script(_request: HttpRequest | None = None) -> str:
+    """Return the address of what asks before an act that cannot be undone."""
+    return static("console/confirm.js")
+
+
 def keyboard_script(_request: HttpRequest | None = None) -> str:
     """Return the address of the keyboard shortcuts, which every page has."""
     return static("console/keyboard.js")

@@ -10,6 +10,9 @@ import os
 import secrets
 from pathlib import Path
 
+from console.core.exceptions import Unavailable
+from console.core.private_files import make_private_directory, write_private_file
+
 
 def read_secret(environment: str) -> str:
     """Return the secret of this variable, or of the file that `<variable>_FILE` names, or "".
@@ -26,17 +29,33 @@ def read_secret(environment: str) -> str:
 def read_or_create_secret(name: str, *, keys_directory: Path, environment: str) -> str:
     """Return the secret called `name`, creating its key file on first use.
 
-    Raises OSError when a file that should be read cannot be.
+    Raises OSError when a file that the environment names cannot be read, and Unavailable when the
+    key file can be neither read nor made.
     """
     if value := read_secret(environment):
         return value
     key_file = keys_directory / name
-    keys_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+        make_private_directory(keys_directory)
+        return _read_or_create(key_file)
+    except OSError as error:
+        raise Unavailable(
+            f"the key file {key_file} cannot be used: {error.strerror}; "
+            "set VEDETTE_DATA to a place that you can write to"
+        ) from error
+
+
+def _read_or_create(key_file: Path) -> str:
+    if key_file.exists():
         return key_file.read_text(encoding="ascii").strip()
     secret = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(secret)
+    draft = key_file.with_name(f".{key_file.name}.{secrets.token_hex(8)}")
+    write_private_file(draft, secret.encode("ascii"))
+    try:
+        # It appears whole or not at all: programs start together, and one of them is the first.
+        os.link(draft, key_file)
+    except FileExistsError:
+        return key_file.read_text(encoding="ascii").strip()
+    finally:
+        draft.unlink()
     return secret

@@ -17,7 +17,7 @@ import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import structlog
 import uvicorn
@@ -28,6 +28,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 # Seconds that requests may take to end when the program is told to stop.
 GRACE: Final = 5
+
+# What the head of a request may have, in bytes, and how long it may take, in seconds. uvicorn knows
+# neither limit, and strangers come this far.
+HEAD_BYTES: Final = 64 * 1024
+HEAD_SECONDS: Final = 10.0
+
+# One message of a WebSocket: a search with every character escaped, or a frame of an endpoint.
+MESSAGE_BYTES: Final = 512 * 1024
 
 
 def describe_peer(transport: asyncio.BaseTransport) -> dict[str, object]:
@@ -50,7 +58,12 @@ class _Config(uvicorn.Config):
 
 
 class TlsHttpProtocol(HttpToolsProtocol):
-    """HTTP with the peer's certificate in the scope."""
+    """HTTP with the peer's certificate in the scope, and with limits for the head of a request."""
+
+    head_seconds: ClassVar[float] = HEAD_SECONDS
+    _has_head = False
+    _head_bytes = 0
+    _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as the base class has it
         """Note who the peer is, once per connection."""
@@ -60,6 +73,42 @@ class TlsHttpProtocol(HttpToolsProtocol):
         is_refused = cast(_Config, self.config).is_refused
         if isinstance(certificate, bytes) and is_refused(certificate):
             transport.abort()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the limits with the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and hang up on a head that is longer than allowed."""
+        if not self._has_head:
+            self._await_head()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._has_head and self._head_bytes > HEAD_BYTES:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve: the head is there."""
+        self._has_head = True
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect the head of the next request."""
+        super().on_message_complete()
+        self._has_head, self._head_bytes = False, 0
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def on_message_begin(self) -> None:
         """Add the peer to the scope of the request that begins."""
@@ -108,6 +157,7 @@ class Listener:
             server_header=False,
             proxy_headers=False,
             ws_per_message_deflate=False,
+            ws_max_size=MESSAGE_BYTES,
             timeout_graceful_shutdown=GRACE,
         )
         config.is_refused = self.is_refused

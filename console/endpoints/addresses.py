@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+
+_OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def name_reached_by(request: HttpRequest) -> str:
@@ -18,6 +21,15 @@ def name_reached_by(request: HttpRequest) -> str:
     except ValueError:
         name = None
     return name if name in settings.VEDETTE_NAMES else default_name()
+
+
+def name_for_others(request: HttpRequest) -> str:
+    """Return the name under which another computer reaches the console.
+
+    It is the one that this request used, unless that leads every computer to itself.
+    """
+    name = name_reached_by(request)
+    return default_name() if name in _OWN_NAMES else name
 
 
 def default_name() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -16,16 +17,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from console.access.models import User
+from console.certificates.exceptions import EnrolmentTokenRefused
 from console.certificates.services import create_enrolment_token
 from console.core.admin import ReadOnlyAdmin, state_label
 from console.core.exceptions import InvalidInput, NotFound
+from console.core.instants import how_long_ago, show_instant
 from console.core.requests import actor_of
+from console.endpoints.addresses import name_for_others
 from console.endpoints.exceptions import EndpointRevoked
 from console.endpoints.forms import AddEndpointForm, RevokeEndpointForm
-from console.endpoints.installer import install_command, installer_script
+from console.endpoints.installer import install_command
 from console.endpoints.models import Endpoint
 from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to, standings_of
-from console.endpoints.services import revoke_endpoint
+from console.endpoints.services import hand_out_installer, revoke_endpoint
 from console.endpoints.standing import (
     describe_counters,
     describe_sources,
@@ -52,7 +56,10 @@ class EndpointChangeList(ChangeList):
 class EndpointAdmin(ReadOnlyAdmin):
     """Endpoints are enrolled and revoked, never typed in."""
 
-    list_display = ("name", "presence", "system", "network", "health", "intel", "last_seen_at")
+    empty_title = "No endpoint yet"
+    empty_text = "One line on each computer installs the agent and lets it join this console."
+    add_title = "Add endpoint"
+    list_display = ("name", "presence", "system", "network", "health", "intel", "last_seen")
     list_filter = ("os", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("host_name", "os_name", "addresses", "machine_id")
     search_help_text = "Search name, operating system, address"
@@ -127,8 +134,10 @@ class EndpointAdmin(ReadOnlyAdmin):
         return format_html('<span class="v-mono">{}{}</span>', shown, more)
 
     @admin.display(description="Health")
-    def health(self, endpoint: Endpoint) -> SafeString:
-        """Show whether recording works."""
+    def health(self, endpoint: Endpoint) -> SafeString | str:
+        """Show whether recording works; of a revoked endpoint nobody can know."""
+        if endpoint.revoked_at is not None:
+            return "-"
         health = health_of(endpoint)
         return state_label(health.text, health.tone)
 
@@ -136,6 +145,11 @@ class EndpointAdmin(ReadOnlyAdmin):
     def intel(self, endpoint: Endpoint) -> str:
         """Show the revision of intel that it evaluates."""
         return f"revision {endpoint.intel_revision}" if endpoint.intel_revision else "none"
+
+    @admin.display(description="Last seen", ordering="last_seen_at")
+    def last_seen(self, endpoint: Endpoint) -> SafeString | str:
+        """Show when it was heard of last."""
+        return show_instant(endpoint.last_seen_at, now=timezone.now())
 
     # ------------------------------------------------------------ pages
 
@@ -146,7 +160,16 @@ class EndpointAdmin(ReadOnlyAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         form = AddEndpointForm(request.POST or None)
-        context = {"title": "Add endpoint", "form": form, "opts": self.opts}
+        context = {
+            "title": "Add endpoint",
+            "form": form,
+            "opts": self.opts,
+            "ports": (
+                settings.VEDETTE_STATUS_PORT,
+                settings.VEDETTE_GATEWAY_PORT,
+                settings.VEDETTE_SESSIONS_PORT,
+            ),
+        }
         if request.method == "POST" and form.is_valid():
             now = timezone.now()
             try:
@@ -162,7 +185,7 @@ class EndpointAdmin(ReadOnlyAdmin):
             else:
                 context |= {
                     "token": created,
-                    "command": install_command(created.plain, name=_name_of_console(request)),
+                    "command": install_command(created.plain, name=name_for_others(request)),
                 }
         return self._page(request, "endpoints/add.html", context)
 
@@ -170,7 +193,16 @@ class EndpointAdmin(ReadOnlyAdmin):
         """Download the installer for a token that was just shown; the token is not kept here."""
         if request.method != "POST" or not self.has_add_permission(request):
             raise PermissionDenied
-        script = installer_script(request.POST.get("token", ""), name=_name_of_console(request))
+        try:
+            script = hand_out_installer(
+                request.POST.get("token", ""),
+                name=name_for_others(request),
+                actor=actor_of(request),
+                now=timezone.now(),
+            )
+        except EnrolmentTokenRefused as refusal:
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(reverse("admin:endpoints_endpoint_add"))
         response = HttpResponse(script, content_type="text/x-shellscript")
         response["Content-Disposition"] = 'attachment; filename="vedette-agent-install.sh"'
         response["Cache-Control"] = "no-store"
@@ -254,6 +286,8 @@ class EndpointAdmin(ReadOnlyAdmin):
             "health": health_of(endpoint),
             "sources": describe_sources(endpoint),
             "counters": describe_counters(endpoint),
+            "reported": how_long_ago(endpoint.status_at, now=now) if endpoint.status_at else "",
+            "heard": how_long_ago(endpoint.last_seen_at, now=now) if endpoint.last_seen_at else "",
             "report": endpoint.status,
             "agent_started_at": instant_of(endpoint.status.get("started_at")),
             "oldest_event_at": instant_of(endpoint.status.get("store_oldest_at")),
@@ -269,7 +303,3 @@ def _user_of(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise PermissionDenied
     return request.user
-
-
-def _name_of_console(request: HttpRequest) -> str:
-    return request.get_host().rpartition(":")[0] or request.get_host()

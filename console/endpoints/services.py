@@ -21,13 +21,14 @@ from console.audit.services import REFUSED, record_audit_event
 from console.certificates import authority, tls
 from console.certificates.exceptions import CertificateRefused
 from console.certificates.models import Certificate
-from console.certificates.services import claim_enrolment_token
+from console.certificates.services import check_enrolment_token, claim_enrolment_token
 from console.core.actor import Actor
 from console.core.exceptions import VedetteError
 from console.endpoints.exceptions import EndpointRevoked
 from console.endpoints.hooks import endpoint_enrolled, endpoint_revoked
+from console.endpoints.installer import installer_script
 from console.endpoints.models import Endpoint
-from console.endpoints.reported import hello_fields, platform_fields, short_text, status_fields
+from console.endpoints.reported import hello_fields, plain_text, platform_fields, status_fields
 from console.modules import Received, modules
 from protocol.messages import Hello, Platform, StatusReport
 
@@ -55,7 +56,7 @@ def enrol_endpoint(request: EnrolmentRequest, *, source_address: str, now: datet
     included, must not let it take an existing one's place. Raises `EnrolmentTokenRefused` or
     `CertificateRequestRefused`; the refusal stands in the audit log and the token is not used.
     """
-    actor = Actor(name=short_text(request.platform.host_name, 150), source_address=source_address)
+    actor = Actor(name=plain_text(request.platform.host_name, 150), source_address=source_address)
     try:
         with transaction.atomic(durable=True):
             endpoint = _enrol(request, actor=actor, now=now)
@@ -80,7 +81,7 @@ def _enrol(request: EnrolmentRequest, *, actor: Actor, now: datetime) -> Endpoin
     endpoint = Endpoint.objects.create(
         id=endpoint_id,
         certificate=certificate,
-        agent_version=short_text(request.agent_version, 32),
+        agent_version=plain_text(request.agent_version, 32),
         source_address=actor.source_address,
         enrolled_at=now,
         enrolled_with=token.name,
@@ -104,6 +105,21 @@ def _announce_enrolled(endpoint_id: UUID, now: datetime) -> None:
         for call in module.on_endpoint_enrolled:
             call(endpoint_id)
     endpoint_enrolled.send(sender=Endpoint, endpoint_id=endpoint_id, at=now)
+
+
+def hand_out_installer(plain: str, *, name: str, actor: Actor, now: datetime) -> str:
+    """Return the installer for whoever has a token's text, and record who got it.
+
+    Raises `EnrolmentTokenRefused`, `BundleIncomplete` or `AuthorityMissing`.
+    """
+    token = check_enrolment_token(plain, now=now)
+    # Before the transaction: making the bundle takes a lock, for seconds the first time.
+    script = installer_script(plain, name=name)
+    with transaction.atomic(durable=True):
+        record_audit_event(
+            actor=actor, action="enrolment_token.hand_out_installer", subject=token, now=now
+        )
+    return script
 
 
 @transaction.atomic(durable=True)
@@ -164,7 +180,7 @@ def renew_certificate(
     renewed = authority.issue_endpoint_certificate(csr_pem, endpoint.pk, now)
     Endpoint.objects.filter(pk=endpoint.pk).update(certificate=renewed)
     record_audit_event(
-        actor=Actor(name=short_text(endpoint.host_name, 150), source_address=source_address),
+        actor=Actor(name=plain_text(endpoint.host_name, 150), source_address=source_address),
         action="certificate.renew",
         subject=endpoint,
         detail={"fingerprint": renewed.fingerprint, "replaces": presented.fingerprint},

@@ -26,15 +26,20 @@ from console.certificates.authority import authority_pem
 from console.certificates.exceptions import CertificateRefused
 from console.certificates.services import check_enrolment_token
 from console.certificates.signing import trusted_signing_keys
+from console.core.actor import Actor
 from console.core.exceptions import InvalidInput, VedetteError
 from console.core.problems import problem_response, refusal_response
 from console.core.rates import Rate
 from console.core.requests import network_of, source_address_of
 from console.endpoints.addresses import address, name_reached_by
 from console.endpoints.bundle import build_bundle
-from console.endpoints.installer import installer_script
 from console.endpoints.models import Endpoint
-from console.endpoints.services import EnrolmentRequest, enrol_endpoint, renew_certificate
+from console.endpoints.services import (
+    EnrolmentRequest,
+    enrol_endpoint,
+    hand_out_installer,
+    renew_certificate,
+)
 from protocol.messages import Platform
 
 View = Callable[[HttpRequest], HttpResponseBase]
@@ -130,9 +135,12 @@ def enrol(request: HttpRequest) -> HttpResponse:
 @refusals_as_problems
 def install(request: HttpRequest) -> HttpResponse:
     """Give whoever holds a token the installer, which carries the token and the authority."""
-    token = _bearer_token(request)
-    check_enrolment_token(token, now=timezone.now())
-    script = installer_script(token, name=name_reached_by(request))
+    script = hand_out_installer(
+        _bearer_token(request),
+        name=name_reached_by(request),
+        actor=Actor("anonymous", source_address=source_address_of(request)),
+        now=timezone.now(),
+    )
     return HttpResponse(script, content_type="text/x-shellscript")
 
 

@@ -67,7 +67,7 @@ def send_instruction(
     """
     kind = str(instruction.__struct_config__.tag)
     endpoints = list(
-        Endpoint.objects.select_for_update()
+        Endpoint.objects.select_for_update(no_key=True)
         .filter(pk__in=list(endpoint_ids), revoked_at=None)
         .order_by("pk")
         .values_list("pk", flat=True)
@@ -255,9 +255,9 @@ def _push(rows: Sequence[OutboundInstruction]) -> None:
         for row in rows:
             key = instructions_key(row.endpoint_id)
             pipeline.hset(key, str(row.sequence), bytes(row.envelope))
-            # A newer instruction prolongs the whole hash; expired ones are withdrawn by themselves.
-            pipeline.expireat(key, row.expires_at, gt=True)
-            pipeline.expireat(key, row.expires_at, nx=True)
+            # So that nothing stays for ever. Should an earlier instruction live longer than this
+            # one, it is written again by `restore_waiting_instructions`.
+            pipeline.expireat(key, row.expires_at)
         pipeline.publish(WAKE_CHANNEL, b"".join(row.endpoint_id.bytes for row in rows))
         pipeline.execute()
 

@@ -31,12 +31,16 @@ def _end_with_parent() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run. `stop_within` is how many seconds it may take to end when asked."""
+    """What to run. `stop_within` is how many seconds it may take to end when asked.
+
+    It gets the supervisor's environment but `withheld`, and `environment` on top of it.
+    """
 
     name: str
     command: Sequence[str]
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
     stop_within: float = 15.0
 
 
@@ -68,7 +72,7 @@ class SupervisedProcess:
             self._process = subprocess.Popen(  # noqa: S603 - the table of programs is ours
                 list(self.program.command),
                 cwd=self.program.directory,
-                env={**os.environ, **self.program.environment},
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -77,6 +81,12 @@ class SupervisedProcess:
             )
         self._started_at = now
         self.restart_at = None
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in self.program.withheld
+        }
+        return {**inherited, **self.program.environment}
 
     def watch(self, *, now: float) -> str | None:
         """Notice an end and start again when its time has come.

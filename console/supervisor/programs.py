@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import sys
 from pathlib import Path
+from typing import Final
 
 from django.conf import settings
 
+from console.core.private_files import make_private_directory
 from console.supervisor.exceptions import CannotStart
 from console.supervisor.process import Program
+
+SECRET_VARIABLES: Final = frozenset(
+    f"{name}{suffix}"
+    for name in ("VEDETTE_ADMIN_PASSWORD", "VEDETTE_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+    for suffix in ("", "_FILE")
+)
 
 
 def valkey_server_path() -> str:
@@ -37,8 +46,8 @@ def valkey() -> Program:
     """Describe the embedded Valkey: a Unix socket only, durable to a second, never evicting."""
     socket = settings.VALKEY_SOCKET
     directory = settings.DATA_DIR / "valkey"
-    for folder in (socket.parent, directory):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_directory(directory)
+    _claim_socket_directory(socket.parent)
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -51,6 +60,21 @@ def valkey() -> Program:
     }
     arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
     return Program("valkey", [valkey_server_path(), *arguments], directory)
+
+
+def _claim_socket_directory(folder: Path) -> None:
+    """Make the folder of the socket. Raises CannotStart when it is open to somebody else.
+
+    With a long data directory it stands among everybody's temporary files, under a name that can
+    be known before it exists.
+    """
+    make_private_directory(folder)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise CannotStart(
+            f"{folder} is not this user's own folder, so whoever made it could stand between the "
+            "programs: remove it, or set VEDETTE_DATA to a shorter path"
+        )
 
 
 def console_programs() -> list[Program]:
@@ -83,8 +107,14 @@ def agent_command(*words: str) -> list[str]:
 
 
 def agent() -> Program:
-    """Describe the agent of this machine."""
-    return Program("agent", agent_command("run"), settings.BASE_DIR, stop_within=20)
+    """Describe the agent of this machine. It has no business with the console's secrets."""
+    return Program(
+        "agent",
+        agent_command("run"),
+        settings.BASE_DIR,
+        withheld=SECRET_VARIABLES,
+        stop_within=20,
+    )
 
 
 def agent_is_wanted() -> bool:

@@ -6,9 +6,12 @@
     h: ["Home", "/"],
     a: ["Alerts", "/alerts/alert/"],
     i: ["Intel", "/intel/inteldocument/"],
+    v: ["Live endpoints", "/live/"],
     e: ["Endpoints", "/endpoints/endpoint/"],
     t: ["Enrolment tokens", "/certificates/enrolmenttoken/"],
+    u: ["Users", "/access/user/"],
     l: ["Audit log", "/audit/auditevent/"],
+    c: ["Certificates", "/certificates/certificate/"],
   };
   const LIST_ROWS = "#result_list tbody tr, [data-list] [data-list-row]";
   let waitingForPlace = false;

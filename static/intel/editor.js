@@ -45,7 +45,7 @@
 
   const colours = CM.HighlightStyle.define([
     { tag: CM.tags.keyword, color: "var(--v-accent)", fontWeight: "650" },
-    { tag: CM.tags.operatorKeyword, color: "var(--v-muted)" },
+    { tag: CM.tags.operatorKeyword, color: "var(--v-text)" },
     { tag: CM.tags.propertyName, color: "var(--v-good)" },
     { tag: CM.tags.string, color: "var(--v-warn)" },
   ]);
@@ -81,6 +81,8 @@
       body: JSON.stringify({ definition, platforms: platforms() }),
     });
     const answer = await response.json();
+    // From here on it is said below, and for the text as it is now.
+    for (const refusal of form.querySelectorAll("[data-refusal]")) refusal.remove();
     if (response.ok && answer.valid) {
       const kinds = answer.kinds.map((kind) => (kind === "process" ? "process start" : kind)).join(", ");
       standing.textContent = `Valid: ${answer.terms} of ${answer.term_limit} terms, evaluated on every ${kinds} event`;
@@ -121,12 +123,6 @@
   for (const box of form.querySelectorAll("[name=platforms]")) {
     box.addEventListener("change", async () => {
       view.dispatch(CM.setDiagnostics(view.state, await judge(view)));
-    });
-  }
-
-  for (const other of document.querySelectorAll("form[data-confirm]")) {
-    other.addEventListener("submit", (event) => {
-      if (!window.confirm(other.dataset.confirm)) event.preventDefault();
     });
   }
 })();

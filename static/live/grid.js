@@ -59,7 +59,7 @@ export class Grid {
     return {
       time: { id: "time", name: "Time", width: 112, minWidth: 112, maxWidth: 130, formatter: time },
       kind: {
-        id: "kind", name: "Event", width: 136, minWidth: 128, maxWidth: 200,
+        id: "kind", name: "Event", width: 152, minWidth: 148, maxWidth: 200,
         formatter: (_row, _cell, _value, _column, item) => (item.event ? kind(item.event) : ""),
       },
       process: { id: "process", name: "Process", width: 130, minWidth: 80, formatter: cell((event) => ({ text: own("name")(event) || own("path")(event), title: own("path")(event) })) },

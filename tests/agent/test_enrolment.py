@@ -206,7 +206,15 @@ class TestRefusal:
 
     @pytest.mark.parametrize(
         "body",
-        [b"", b"garbage", b"{}", b'{"endpoint_id": 7}', b"\xff\xfe", b"[" * 100_000],
+        [
+            b"",
+            b"garbage",
+            b"{}",
+            b'{"endpoint_id": 7}',
+            b"\xff\xfe",
+            b"[" * 100_000,
+            b'{"x": ' + b"[" * 100_000,
+        ],
     )
     def test_refuses_garbage(
         self, directories: Directories, enrolment_server: EnrolmentServer, body: bytes

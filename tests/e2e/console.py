@@ -231,10 +231,10 @@ class Console:
         return str(answer.body["id"])
 
     def search(self, session: str, expression: str) -> list[dict[str, Any]]:
-        """Search an endpoint's events; nothing found and not attached yet look the same."""
+        """Search an endpoint's events through a live session; waits for one that is pending."""
         answer = self.api("GET", f"sessions/{session}/events/?limit=500&search={quote(expression)}")
-        print(expression, answer.status, str(answer.body)[:300])
-        return list(answer.body["results"]) if answer.status == 200 else []
+        assert answer.status == 200, answer
+        return list(answer.body["results"])
 
 
 def _api_answer(output: str) -> ApiAnswer:

@@ -10,10 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
-
-from django.utils.timesince import timesince
 
 from detection.signals.spelling import quote
 from threatresponse.alerts.models import Alert
@@ -108,13 +105,6 @@ def sentence_of(alert: Alert) -> str:
 def command_line_of(alert: Alert) -> str:
     """Return the command line of the process; "" when it was not recorded."""
     return visible_text(str(_section(alert, "process").get("command_line") or ""))
-
-
-def how_long_ago(instant: datetime, *, now: datetime) -> str:
-    """Say how long ago something was, by the endpoint's clock; one that is ahead is now."""
-    if now - instant < timedelta(minutes=1):
-        return "just now"
-    return f"{timesince(instant, now)} ago"
 
 
 def chain_of(alert: Alert) -> list[Level]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from console.core.admin import ReadOnlyAdmin
 from console.core.exceptions import VedetteError
+from console.core.instants import how_long_ago
 from console.core.requests import actor_of
 from console.endpoints.selectors import endpoints_visible_to
 from console.modules import endpoint_operations
@@ -25,7 +26,6 @@ from threatresponse.alerts.account import (
     chain_of,
     command_line_of,
     facts_of,
-    how_long_ago,
     search_for_process,
     sentence_of,
     terms_found,

@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from console.access.models import User
 from console.core.home import HomePart, Panel, Tile
-from threatresponse.alerts.account import STATES, how_long_ago, visible_text
+from console.core.instants import how_long_ago
+from threatresponse.alerts.account import STATES, visible_text
 from threatresponse.alerts.models import Alert
 from threatresponse.alerts.selectors import alerts_visible_to
 

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from console.access.models import User
 from console.core.admin import ReadOnlyAdmin, state_label
 from console.core.exceptions import VedetteError
+from console.core.instants import show_instant
 from console.core.requests import actor_of
 from detection.signals.expression import Condition
 from detection.signals.properties import PROPERTIES
@@ -35,7 +36,13 @@ STARTING_PLATFORM: Final = {"platforms": ["linux"]}
 class IntelDocumentAdmin(ReadOnlyAdmin):
     """Signals: written here, checked by the language's own parser, changed through services."""
 
-    list_display = ("title", "systems", "technique_ids", "standing", "changed_at")
+    list_title = "Intel"
+    empty_title = "No Signal yet"
+    empty_text = (
+        "A Signal is a rule that every endpoint evaluates on every event, also while it is offline."
+    )
+    add_title = "Add Signal"
+    list_display = ("title", "systems", "technique_ids", "standing", "changed")
     search_fields = ("name", "description", "definition")
     search_help_text = "Search name, description, definition"
     list_filter = ("is_deployed",)
@@ -84,6 +91,11 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
         if document.deployed_revision != document.revision:
             return state_label("Outdated", "warn")
         return state_label("Deployed", "good")
+
+    @admin.display(description="Changed", ordering="changed_at")
+    def changed(self, document: IntelDocument) -> SafeString | str:
+        """Show when its text was changed last."""
+        return show_instant(document.changed_at, now=timezone.now())
 
     # ------------------------------------------------------------ pages
 

@@ -18,12 +18,12 @@ from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST, require_safe
 
 from console.core.exceptions import NotFound, VedetteError
+from console.core.instants import how_long_ago
 from console.core.requests import actor_of
 from console.endpoints.selectors import endpoint_visible_to
 from directconnect.models import Session
 from directconnect.selectors import sessions_usable_by
 from directconnect.services import close_session, open_session
-from threatresponse.alerts.account import how_long_ago
 from threatresponse.live.vocabulary import search_vocabulary
 
 PERMISSION: Final = "directconnect.open_session"

@@ -65,7 +65,7 @@ class Claim:
     def settle(self, response: Any) -> None:
         """Remember a rendered answer that says that something was done; else give the key back."""
         if not status.is_success(response.status_code):
-            cache.delete(self.cache_key)
+            self.give_back()
             return
         answer = _Answer(
             request_digest=self.request_digest,
@@ -76,6 +76,10 @@ class Claim:
         )
         sealed = _fernet().encrypt(msgspec.msgpack.encode(answer))
         cache.set(self.cache_key, sealed, timeout=REMEMBERED_FOR)
+
+    def give_back(self) -> None:
+        """Let the key be used again."""
+        cache.delete(self.cache_key)
 
 
 def claim_key(request: Request) -> Claim | None:

@@ -39,7 +39,11 @@ class ResourceViewSet(GenericViewSet[Any]):
         """Remember the answer under the idempotency key once it is rendered."""
         final = super().finalize_response(request, response, *args, **kwargs)
         if self._claim is not None:
-            final.add_post_render_callback(self._claim.settle)
+            if isinstance(final, Response):
+                final.add_post_render_callback(self._claim.settle)
+            else:
+                # A file is made from what there is: making it again changes nothing.
+                self._claim.give_back()
         return final
 
     def actor(self) -> Actor:

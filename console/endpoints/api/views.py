@@ -37,11 +37,11 @@ from console.endpoints.api.serializers import (
     PlainTokenSerializer,
     RevocationSerializer,
 )
-from console.endpoints.installer import install_command, installer_script
+from console.endpoints.installer import install_command
 from console.endpoints.models import Endpoint
 from console.endpoints.presence import online_ids
 from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to
-from console.endpoints.services import revoke_endpoint
+from console.endpoints.services import hand_out_installer, revoke_endpoint
 
 TOKEN_LIFE: Final = timedelta(days=1)
 
@@ -153,7 +153,9 @@ class EnrolmentTokenViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Re
         token = check_enrolment_token(plain, now=timezone.now())
         if token.pk != self.get_object().pk:
             raise EnrolmentTokenRefused("This is another enrolment token's text.")
-        script = installer_script(plain, name=addresses.default_name())
+        script = hand_out_installer(
+            plain, name=addresses.default_name(), actor=self.actor(), now=timezone.now()
+        )
         host = settings.VEDETTE_NAMES[0]
         return HttpResponse(
             script,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 
 import uvloop
 from django.conf import settings
 
 from console.certificates.tls import server_context
+from console.core.logs import configure_logging
 from console.core.redis import async_client
 from console.gateway.server.doorway import listen
 from console.gateway.server.limits import Limits
@@ -28,6 +28,6 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    configure_logging()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_main())

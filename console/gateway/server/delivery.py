@@ -25,6 +25,7 @@ from protocol.messages import Instruct
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 RETRY_PAUSE: Final = 0.5
+GATHER_PAUSE: Final = 0.005
 UUID_BYTES: Final = 16
 
 
@@ -56,6 +57,8 @@ class Delivery:
         """Deliver until cancelled."""
         while True:
             await self._woken.wait()
+            # In a storm of connections, one question to Redis serves many of them.
+            await asyncio.sleep(GATHER_PAUSE)
             self._woken.clear()
             while self._waiting:
                 await self._deliver_slice()

@@ -259,3 +259,34 @@ class TestUsers:
         assert answer.status_code == 204
         user.refresh_from_db()
         assert user.check_password("another passphrase")
+
+
+class TestWhoMayChangeUsers:
+    """Holders of `access.change_user`, who are no administrators."""
+
+    STRONG = "intel.deploy_inteldocument"
+    CHANGES = "access.change_user"
+
+    def _try(self, path: str, body: dict[str, object], *own: str, active: bool = True) -> Any:
+        make_administrator()
+        target = make_user("bob", self.STRONG, is_active=active)
+        client = api_client(make_user("eve", self.CHANGES, *own))
+        if path:
+            return client.post(f"{USERS}{target.pk}/{path}/", body)
+        return client.patch(f"{USERS}{target.pk}/", body)
+
+    @pytest.mark.parametrize("active", [True, False])
+    def test_cannot_become_somebody_who_may_do_more(self, active: bool) -> None:
+        answer = self._try("password", {"password": "another long pass phrase"}, active=active)
+
+        assert answer.status_code == 403
+        assert User.objects.get(username="bob").check_password(PASSWORD)
+
+    def test_cannot_shut_out_somebody_who_may_do_more(self) -> None:
+        assert self._try("", {"is_active": False}).status_code == 403
+        assert User.objects.get(username="bob").is_active
+
+    def test_help_somebody_who_may_do_no_more_than_they(self) -> None:
+        body: dict[str, object] = {"password": "another long pass phrase"}
+
+        assert self._try("password", body, self.STRONG).status_code == 204

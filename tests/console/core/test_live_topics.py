@@ -17,6 +17,7 @@ from console.core import live_topics
 from console.core.consumers import BrowserConsumer
 from console.core.exceptions import NotFound
 from console.core.live_topics import publish, register_topic, stream_key
+from console.core.tls_server import MESSAGE_BYTES
 from tests.console.computers import prepare_console
 from tests.directconnect.people import user_with
 from tests.live_console import LiveConsole, hear, live_console
@@ -171,6 +172,17 @@ class TestTopicConsumer:
 
         with pytest.raises(ConnectionClosed):
             await hear(page, "never")
+
+    async def test_hangs_up_on_a_message_that_no_page_sends(self, running: LiveConsole) -> None:
+        user = await sync_to_async(user_with)("alerts.view_alert")
+        page = await running.browser(PATH, user)
+
+        await page.send("x" * (MESSAGE_BYTES + 1))
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await hear(page, "never")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
 
     async def test_does_not_mind_what_a_page_says(self, running: LiveConsole) -> None:
         user = await sync_to_async(user_with)("alerts.view_alert")

@@ -11,7 +11,7 @@ from console.core.private_files import is_private, locked_directory, write_priva
 
 class TestWriting:
     def test_makes_file_and_folder_for_the_owner_only(self, tmp_path: Path) -> None:
-        path = tmp_path / "keys" / "a.key"
+        path = tmp_path / "data" / "keys" / "a.key"
 
         write_private_file(path, b"secret")
 
@@ -19,6 +19,7 @@ class TestWriting:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert is_private(path)
         assert is_private(path.parent)
+        assert is_private(path.parent.parent)
 
     def test_replaces_the_content_at_once(self, tmp_path: Path) -> None:
         path = tmp_path / "a.key"

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from console.core.exceptions import Unavailable
 from console.core.private_files import is_private
 from console.core.secrets import read_or_create_secret, read_secret
 
@@ -37,3 +40,37 @@ class TestSecrets:
 
     def test_are_empty_where_nothing_is_said(self) -> None:
         assert read_secret(NAME) == ""
+
+    def test_say_which_key_file_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        with pytest.raises(Unavailable, match=r"file/keys/a.key cannot be used: Not a directory"):
+            read_or_create_secret("a.key", keys_directory=tmp_path / "file/keys", environment=NAME)
+
+    def test_are_the_same_for_programs_that_start_together(self, tmp_path: Path) -> None:
+        together = threading.Barrier(8)
+
+        def read(_: int) -> str:
+            together.wait()
+            return read_or_create_secret("a.key", keys_directory=tmp_path, environment=NAME)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = set(pool.map(read, range(8)))
+
+        assert len(found) == 1
+        assert len(found.pop()) >= 32
+        assert [path.name for path in tmp_path.iterdir()] == ["a.key"]
+
+    def test_never_show_as_an_empty_file(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def look_first(draft: Path, key_file: Path) -> None:
+            assert not key_file.exists()
+            assert len(draft.read_text(encoding="ascii")) >= 32
+            key_file.write_text("another program's")
+            raise FileExistsError
+
+        monkeypatch.setattr("os.link", look_first)
+
+        read = read_or_create_secret("a.key", keys_directory=tmp_path, environment=NAME)
+        assert read == "another program's"

@@ -11,11 +11,13 @@ import redis
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
+from console.audit.models import AuditEvent
 from console.certificates.models import EnrolmentToken
 from console.endpoints.models import Endpoint
 from console.endpoints.presence import queue_heard
-from tests.console.computers import enrolled_endpoint, prepare_console
+from tests.console.computers import enrolled_endpoint, enrolment_token, prepare_console
 from tests.console.pages import browser, messages_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -138,10 +140,33 @@ class TestAddEndpoint:
         prepare_console()
         client = browser(SEES, ADDS)
 
-        response = client.post(f"{LIST}add/installer/", {"token": "x" * 43})
+        response = client.post(f"{LIST}add/installer/", {"token": enrolment_token()})
 
         assert response["Content-Disposition"].startswith("attachment;")
         assert "no-store" in response["Cache-Control"]
+        event = AuditEvent.objects.get(action="enrolment_token.hand_out_installer")
+        assert (event.actor_name, event.source_address) == ("ada", "127.0.0.1")
+
+    def test_sends_no_installer_for_a_token_that_is_none(self) -> None:
+        prepare_console()
+        client = browser(SEES, ADDS)
+
+        response = client.post(f"{LIST}add/installer/", {"token": "x" * 43}, follow=True)
+
+        assert messages_of(response) == ["This enrolment token is not known here."]
+        assert not AuditEvent.objects.filter(action__endswith="hand_out_installer").exists()
+
+    @pytest.mark.parametrize("host", ["[2001:db8::1]:8443", "[2001:db8::1]"])
+    def test_names_a_console_that_is_reached_by_its_ipv6_address(
+        self, host: str, settings: Settings
+    ) -> None:
+        settings.VEDETTE_NAMES = ["console.example", "2001:db8::1"]
+        settings.ALLOWED_HOSTS = ["[2001:db8::1]"]
+        prepare_console()
+
+        page = text_of(browser(SEES, ADDS).post(f"{LIST}add/", FILLED, headers={"Host": host}))
+
+        assert "https://[2001:db8::1]:17443/install" in page
 
 
 class TestRevoking:

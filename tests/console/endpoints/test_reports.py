@@ -164,6 +164,14 @@ class TestReports:
         assert "\x00" not in str(endpoint.status)
         assert neighbour.status_at == NOW
 
+    def test_of_a_rogue_move_no_terminal(self) -> None:
+        endpoint = enrolled_endpoint()
+
+        record_hello([(endpoint.pk, _hello("<b>\x1b]0;owned\x07\nnext"), _at(NOW))])
+
+        endpoint.refresh_from_db()
+        assert endpoint.host_name == "<b>\ufffd]0;owned\ufffd\ufffdnext"
+
     def test_of_heartbeats_only_move_forward(self) -> None:
         endpoint = enrolled_endpoint()
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.console_processes import ConsoleProcesses
-from tests.population import certificates_directory
+from tests.console_processes import ConsoleProcesses, certificates_directory
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console_processes import ConsoleProcesses, query
-from tests.population import certificates_directory
+from tests.console_processes import ConsoleProcesses, certificates_directory, query
 from tests.simulator import SimulatedEndpoint, make_alert
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

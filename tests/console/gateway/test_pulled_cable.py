@@ -8,19 +8,19 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import redis
 
 from console.endpoints.presence import online_ids
-from tests.console_processes import REPOSITORY, ConsoleProcesses
-from tests.population import certificates_directory
+from tests.console_processes import REPOSITORY, ConsoleProcesses, certificates_directory
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(120)]
 
-CONSOLE_ADDRESS = "192.0.2.1"
-ENDPOINT_ADDRESS = "192.0.2.2"
+CONSOLE_ADDRESS = "10.77.0.1"
+ENDPOINT_ADDRESS = "10.77.0.2"
 
 # The endpoint's side: connect, stay silent, live in another network namespace.
 _ENDPOINT = """
@@ -42,28 +42,47 @@ def run(*command: str) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.fixture
-def cable() -> Iterator[tuple[str, str]]:
-    """Lay a cable to a network namespace; yield the namespace and our end of the cable."""
-    name = f"vt{uuid.uuid4().hex[:8]}"
-    ours, theirs = f"{name}a", f"{name}b"
-    run("ip", "netns", "add", name)
-    try:
-        run("ip", "link", "add", ours, "type", "veth", "peer", "name", theirs, "netns", name)
-        run("ip", "address", "add", f"{CONSOLE_ADDRESS}/24", "dev", ours)
-        run("ip", "link", "set", ours, "up")
-        run("ip", "-n", name, "address", "add", f"{ENDPOINT_ADDRESS}/24", "dev", theirs)
-        run("ip", "-n", name, "link", "set", theirs, "up")
-        yield name, ours
-    finally:
-        run("ip", "netns", "delete", name)
+@dataclass(frozen=True, slots=True)
+class Cable:
+    """Two network namespaces and the interfaces that join them. Nothing of the host is touched."""
+
+    console: str
+    endpoint: str
+
+    def lay(self) -> None:
+        """Make both ends and give them their addresses."""
+        pair = ("type", "veth", "peer", "name", "far", "netns", self.endpoint)
+        run("ip", "-n", self.console, "link", "add", "near", *pair)
+        run("ip", "-n", self.console, "address", "add", f"{CONSOLE_ADDRESS}/24", "dev", "near")
+        run("ip", "-n", self.endpoint, "address", "add", f"{ENDPOINT_ADDRESS}/24", "dev", "far")
+        run("ip", "-n", self.console, "link", "set", "near", "up")
+        run("ip", "-n", self.endpoint, "link", "set", "far", "up")
+
+    def pull(self) -> None:
+        """Take our end out: no packet comes or goes, and nobody is told."""
+        run("ip", "-n", self.console, "link", "set", "near", "down")
 
 
 @pytest.fixture
-def console(tmp_path: Path, cable: tuple[str, str]) -> Iterator[ConsoleProcesses]:
+def cable() -> Iterator[Cable]:
+    """Lay a cable between two network namespaces."""
+    name = uuid.uuid4().hex[:8]
+    laid = Cable(f"console-{name}", f"endpoint-{name}")
+    with contextlib.ExitStack() as stack:
+        for namespace in (laid.console, laid.endpoint):
+            run("ip", "netns", "add", namespace)
+            stack.callback(run, "ip", "netns", "delete", namespace)
+        laid.lay()
+        yield laid
+
+
+@pytest.fixture
+def console(tmp_path: Path, cable: Cable) -> Iterator[ConsoleProcesses]:
     """Run a gateway that listens on our end of the cable."""
     processes = ConsoleProcesses(
-        tmp_path / "data", environment={"VEDETTE_ENDPOINT_ADDRESS": CONSOLE_ADDRESS}
+        tmp_path / "data",
+        environment={"VEDETTE_ENDPOINT_ADDRESS": CONSOLE_ADDRESS},
+        namespace=cable.console,
     )
     try:
         processes.prepare()
@@ -83,16 +102,13 @@ def wait_until_online(client: redis.Redis, endpoint_id: uuid.UUID, *, online: bo
     return time.monotonic() - began
 
 
-def test_a_pulled_cable_shows_within_ten_seconds(
-    console: ConsoleProcesses, cable: tuple[str, str]
-) -> None:
-    namespace, our_end = cable
+def test_a_pulled_cable_shows_within_ten_seconds(console: ConsoleProcesses, cable: Cable) -> None:
     [endpoint_id] = console.populate(1)
     keys = console.data / "keys"
     with contextlib.ExitStack() as stack:
         endpoint = subprocess.Popen(
             [
-                *("ip", "netns", "exec", namespace, sys.executable, "-c", _ENDPOINT),
+                *("ip", "netns", "exec", cable.endpoint, sys.executable, "-c", _ENDPOINT),
                 str(keys / "authority.pem"),
                 str(certificates_directory(keys) / f"{endpoint_id}.pem"),
                 CONSOLE_ADDRESS,
@@ -108,6 +124,6 @@ def test_a_pulled_cable_shows_within_ten_seconds(
         time.sleep(10)
         assert endpoint_id in online_ids(client, [endpoint_id], now=time.time())
 
-        run("ip", "link", "set", our_end, "down")
+        cable.pull()
 
         assert wait_until_online(client, endpoint_id, online=False) <= 10

@@ -18,7 +18,8 @@ from tests.simulator import make_alert
 
 def batches(valkey: redis.Redis) -> list[tuple[bytes, Batch]]:
     """Read everything that gateways handed over."""
-    return [(key, decode_batch(fields[b"batch"])) for key, fields in valkey.xrange(UPWARD_STREAM)]
+    entries: Any = valkey.xrange(UPWARD_STREAM)
+    return [(key, decode_batch(fields[b"batch"])) for key, fields in entries]
 
 
 def messages(valkey: redis.Redis, kind: type[Any]) -> list[tuple[uuid.UUID, Any]]:

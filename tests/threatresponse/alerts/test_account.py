@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from console.endpoints.models import Endpoint
 from detection.signals.parser import parse_signal
-from tests.console.computers import NOW
 from threatresponse.alerts.account import (
     arguments_of,
     chain_of,
     facts_of,
-    how_long_ago,
     search_for_process,
     sentence_of,
     terms_found,
@@ -151,11 +148,3 @@ class TestSearchForProcess:
 
     def test_is_empty_when_the_process_is_unknown(self) -> None:
         assert search_for_process(alert({})) == ""
-
-
-class TestHowLongAgo:
-    def test_calls_a_clock_that_is_ahead_now(self) -> None:
-        assert how_long_ago(NOW + timedelta(hours=1), now=NOW) == "just now"
-
-    def test_counts_in_large_units(self) -> None:
-        assert how_long_ago(NOW - timedelta(hours=3), now=NOW) == "3\xa0hours ago"

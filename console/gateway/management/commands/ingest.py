@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
+from console.core.logs import configure_logging
 from console.core.redis import client
 from console.gateway.ingest import all_handlers
 from console.gateway.ingester import Ingester
@@ -22,6 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Ingest until SIGTERM or SIGINT."""
+        configure_logging()
         is_alone = connection.vendor == "sqlite"
         lock_path = settings.DATA_DIR / "run" / "ingester.lock"
         lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import uvloop
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from console.certificates.tls import server_context
 from console.core.health import keep_reporting
+from console.core.logs import configure_logging
 from console.core.redis import REVOKED_CHANNEL, async_client
 from console.core.tls_server import Listener, RunningServers, serve_listeners
 from console.endpoints.public_asgi import public_application
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGTERM or SIGINT."""
-        logging.basicConfig(level=logging.INFO)
+        configure_logging()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve_sessions())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import uvloop
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from console.certificates.tls import server_context
 from console.core.health import keep_reporting
+from console.core.logs import configure_logging
 from console.core.tls_server import Listener, serve_listeners
 
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until SIGTERM or SIGINT."""
-        logging.basicConfig(level=logging.INFO)
+        configure_logging()
         listener = Listener(
             application="console.asgi:application",
             address=settings.VEDETTE_WEB_ADDRESS,

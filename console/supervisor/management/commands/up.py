@@ -23,6 +23,7 @@ from console.certificates import authority, tls
 from console.certificates.services import create_enrolment_token
 from console.certificates.signing import ensure_signing_key
 from console.core.actor import Actor
+from console.core.secrets import read_secret
 from console.supervisor import startup
 from console.supervisor.exceptions import CannotStart
 from console.supervisor.programs import (
@@ -46,6 +47,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped. Raises CommandError with the reason when it cannot start."""
         began = time.monotonic()
+        # Databases and logs hold what endpoints did: whatever is made here is the owner's alone.
+        os.umask(0o077)
         self._say(f"Vedette, data in {settings.DATA_DIR}")
         supervisor = Supervisor(
             log_directory=settings.DATA_DIR / "logs", report=lambda text: self._say(f"! {text}")
@@ -87,8 +90,11 @@ class Command(BaseCommand):
         with self._step("Preparing pages"):
             startup.prepare_static_files()
         password = ensure_first_administrator(
-            password=os.environ.get("VEDETTE_ADMIN_PASSWORD", ""), actor=ACTOR, now=now
+            password=read_secret("VEDETTE_ADMIN_PASSWORD"), actor=ACTOR, now=now
         )
+        # No program needs it from here on, and a program's environment can be read for as long
+        # as it runs.
+        os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
         programs = console_programs()
         with self._step(f"Starting {', '.join(program.name for program in programs)}"):
             for program in programs:

@@ -1,0 +1,42 @@
+"""A PostgreSQL server of its own for a benchmark, from the system's packages."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def _binaries() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
+        raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
+    return found[-1]
+
+
+@contextlib.contextmanager
+def postgres(directory: Path) -> Iterator[str]:
+    """Run a server on a Unix socket in `directory` and yield its database URL."""
+    # It refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    directory.mkdir(parents=True)
+    shutil.chown(directory, user)
+    cluster = directory / "cluster"
+    binaries = _binaries()
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, user=user, cwd="/", stdout=subprocess.DEVNULL)
+
+    run(str(binaries / "initdb"), "-D", str(cluster), "-U", "vedette", "-A", "trust", "-E", "UTF8")
+    options = f"-c listen_addresses= -c unix_socket_directories={directory}"
+    log = str(directory / "log")
+    run(str(binaries / "pg_ctl"), "-D", str(cluster), "-l", log, "-w", "-o", options, "start")
+    try:
+        run(str(binaries / "createdb"), "-h", str(directory), "-U", "vedette", "vedette")
+        yield f"postgresql://vedette@/vedette?host={directory}"
+    finally:
+        run(str(binaries / "pg_ctl"), "-D", str(cluster), "-m", "immediate", "stop")
