@@ -94,6 +94,7 @@ class AgentProgram:
             store=self._store,
             host_name=describe_machine().host_name,
             context=self._tls_context,
+            own_console=lambda: self._renewal.enrolment.sessions_address,
         )
         self._instructions = self._make_instructions(enrolment)
         self._reporter = self._make_reporter()

@@ -42,10 +42,13 @@ class Sessions:
         store: EventStore,
         host_name: str,
         context: Callable[[], ssl.SSLContext],
+        own_console: Callable[[], Address],
     ) -> None:
+        """`own_console` is where sessions are dialled that name no address."""
         self._store = store
         self._host_name = host_name
         self._context = context
+        self._own_console = own_console
         self._group: asyncio.TaskGroup | None = None
         self._open: set[UUID] = set()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="search")
@@ -66,7 +69,7 @@ class Sessions:
 
         Raises `InstructionRefused`, or `ConsoleUnreachable` when it cannot be attached.
         """
-        address = _checked(instruction)
+        address = self._address_in(instruction)
         if self._group is None:
             raise ConsoleUnreachable("The agent is stopping.")
         if instruction.session_id in self._open:
@@ -118,12 +121,13 @@ class Sessions:
                 raise
             log.info("session %s ended: %s", instruction.session_id, shown(reason))
 
-
-def _checked(instruction: OpenSession) -> Address:
-    ticket = instruction.ticket
-    if not (ticket and ticket.isascii() and ticket.isprintable()):
-        raise InstructionRefused("the ticket cannot stand in a header")
-    try:
-        return read_address(instruction.address)
-    except ValueError as error:
-        raise InstructionRefused(str(error)) from error
+    def _address_in(self, instruction: OpenSession) -> Address:
+        ticket = instruction.ticket
+        if not (ticket and ticket.isascii() and ticket.isprintable()):
+            raise InstructionRefused("the ticket cannot stand in a header")
+        if not instruction.address:
+            return self._own_console()
+        try:
+            return read_address(instruction.address)
+        except ValueError as error:
+            raise InstructionRefused(str(error)) from error

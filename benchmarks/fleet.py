@@ -28,6 +28,7 @@ import uvloop
 from tests.simulator import SimulatedEndpoint, make_alert
 
 CONCURRENT_DIALS = 64
+HEARTBEAT_INTERVAL = 30.0
 
 
 @dataclass(slots=True)
@@ -86,13 +87,19 @@ class Fleet:
         seconds = time.monotonic() - began
         return {"connected": len(self.endpoints) - failed, "failed": failed, "seconds": seconds}
 
+    async def stay_alive(self) -> None:
+        """Send the heartbeats that an agent sends, until cancelled."""
+        while True:
+            await self.heartbeats(HEARTBEAT_INTERVAL)
+
     async def heartbeats(self, seconds: float) -> dict[str, Any]:
         """Let every endpoint send one heartbeat, spread over the time."""
         slices = 200
         size = max(1, len(self.endpoints) // slices)
         for start in range(0, len(self.endpoints), size):
             for endpoint in self.endpoints[start : start + size]:
-                endpoint.heartbeat()
+                if endpoint.is_connected.is_set():
+                    endpoint.heartbeat()
             await asyncio.sleep(seconds / slices)
         return {"sent": len(self.endpoints)}
 
@@ -141,6 +148,14 @@ class Fleet:
         }
 
 
+async def keep_and_obey(fleet: Fleet) -> None:
+    """Obey, and keep the fleet alive meanwhile."""
+    async with asyncio.TaskGroup() as group:
+        staying = group.create_task(fleet.stay_alive())
+        await obey(fleet)
+        staying.cancel()
+
+
 async def obey(fleet: Fleet) -> None:
     """Carry out the commands of standard input."""
     reader = asyncio.StreamReader()
@@ -168,6 +183,7 @@ async def obey(fleet: Fleet) -> None:
 async def raise_alerts(fleet: Fleet, rate: float) -> None:
     """Stay connected and raise `rate` alerts a second until cancelled."""
     async with asyncio.TaskGroup() as group:
+        group.create_task(fleet.stay_alive())
         for endpoint in fleet.endpoints:
             group.create_task(endpoint.stay_connected())
         number = 0
@@ -193,7 +209,7 @@ def main() -> None:
         options.certificates, options.authority, (options.address, options.port), options.count
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(raise_alerts(fleet, options.rate) if options.rate else obey(fleet))
+        runner.run(raise_alerts(fleet, options.rate) if options.rate else keep_and_obey(fleet))
 
 
 if __name__ == "__main__":

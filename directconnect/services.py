@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -69,7 +68,8 @@ def open_session(endpoint: Endpoint, *, actor: Actor, now: datetime) -> Session:
             ticket_digest=_digest(ticket),
             requested_at=now,
         )
-        instruction = OpenSession(session_id=session.pk, address=_address(), ticket=ticket)
+        # No address: an endpoint may know this console by a name that others cannot resolve.
+        instruction = OpenSession(session_id=session.pk, address="", ticket=ticket)
         send_instruction([endpoint.pk], instruction, actor=actor, now=now, lifetime=TICKET_LIFE)
         record_audit_event(
             actor=actor,
@@ -195,9 +195,3 @@ def _is_valid(fingerprint: str, endpoint_id: UUID, now: datetime) -> bool:
 
 def _digest(ticket: str) -> str:
     return hashlib.sha256(ticket.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _address() -> str:
-    name = settings.VEDETTE_NAMES[0]
-    host = f"[{name}]" if ":" in name else name
-    return f"{host}:{settings.VEDETTE_SESSIONS_PORT}"

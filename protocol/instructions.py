@@ -37,8 +37,9 @@ class ApplyIntel(Instruction, tag="intel.apply"):
 class OpenSession(Instruction, tag="session.open"):
     """Dial the sessions service and attach to this live session.
 
-    `address` is `host:port`; the session's id goes into the WebSocket's path, `ticket`
-    into its `Authorization: Ticket` header, because paths land in logs.
+    `address` is `host:port`; empty means the sessions service of the console where this endpoint
+    enrolled, which it reaches by the name it enrolled with. The session's id goes into the
+    WebSocket's path, `ticket` into its `Authorization: Ticket` header, because paths land in logs.
     """
 
     session_id: UUID

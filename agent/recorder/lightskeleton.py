@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import struct
@@ -35,6 +36,8 @@ _PROG_SLEEPABLE: Final = 1 << 4
 _CGROUP_INET_EGRESS: Final = 1
 _ATTRIBUTE_BYTES: Final = 128
 _LOG_BYTES: Final = 1 << 20
+# The verifier gives up with EAGAIN when a signal waits for its caller; libbpf tries as often.
+_ATTEMPTS: Final = 5
 _CONTEXT_HEAD: Final = struct.Struct("=IIIIQ")  # size, flags, log level, log size, log
 _MAP_DESCRIPTION: Final = struct.Struct("=iIQ")  # fd, maximum of entries, initial value
 _PROGRAM_DESCRIPTION: Final = struct.Struct("=i")
@@ -125,18 +128,15 @@ class LightSkeleton:
         log when the kernel does not take a program.
         """
         manifest = read_manifest(directory)
-        loader_input, instructions = read_blob(manifest, directory)
-        opened: list[int] = []
-        try:
-            opened.append(_create_input_map(loader_input))
-            opened.append(_load_loader(instructions, opened[0]))
-            maps, programs = _run_loader(manifest, opened[1])
-        except OSError as error:
-            raise ProgramRefused(f"bpf(2): {error.strerror}") from error
-        finally:
-            for descriptor in opened:
-                os.close(descriptor)
-        return cls(maps, programs)
+        blob = read_blob(manifest, directory)
+        attempts = 1
+        while True:
+            try:
+                return cls(*_load_once(manifest, *blob))
+            except InterruptedError as error:
+                if attempts == _ATTEMPTS:
+                    raise ProgramRefused(f"interrupted {attempts} times by signals") from error
+                attempts += 1
 
     def attach_tracepoint(self, program: str) -> None:
         """Attach a tp_btf program; its tracepoint is part of the program."""
@@ -191,6 +191,24 @@ class LightSkeleton:
         self.close()
 
 
+def _load_once(
+    manifest: Manifest, loader_input: bytes, instructions: bytes
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Load everything; return the descriptors of maps and programs."""
+    opened: list[int] = []
+    try:
+        opened.append(_create_input_map(loader_input))
+        opened.append(_load_loader(instructions, opened[0]))
+        return _run_loader(manifest, opened[1])
+    except InterruptedError:
+        raise
+    except OSError as error:
+        raise ProgramRefused(f"bpf(2): {error.strerror}") from error
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
 def _run_loader(manifest: Manifest, loader: int) -> tuple[dict[str, int], dict[str, int]]:
     """Run the loader program once and read the descriptors that it created."""
     maps_at = _CONTEXT_HEAD.size
@@ -211,6 +229,8 @@ def _run_loader(manifest: Manifest, loader: int) -> tuple[dict[str, int], dict[s
         name: _PROGRAM_DESCRIPTION.unpack_from(context, programs_at + i * 4)[0]
         for i, name in enumerate(manifest.programs)
     }
+    if result == -errno.EAGAIN:
+        raise InterruptedError(-result, os.strerror(-result))
     if result < 0:
         # What a failed loader had created it has closed itself.
         text = log.value.decode("utf-8", "backslashreplace")

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -57,11 +58,24 @@ class AdministratorsOnly:
         return False
 
 
+class GuardedUserForm(UserChangeForm):  # type: ignore[misc]  # Unfold ships no types
+    """Changes a user, but never leaves the console without an administrator."""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to take the powers of the last active administrator."""
+        fields: dict[str, Any] = super().clean() or self.cleaned_data
+        stays = fields.get("is_superuser") and fields.get("is_active")
+        others = User.objects.filter(is_superuser=True, is_active=True).exclude(pk=self.instance.pk)
+        if not stays and not others.exists():
+            raise ValidationError("Nobody could administer the console after this.")
+        return fields
+
+
 @admin.register(User)
 class UserAdmin(AdministratorsOnly, DjangoUserAdmin, ModelAdmin):  # type: ignore[misc,type-arg]  # Unfold ships no types
     """Who may use the console."""
 
-    form = UserChangeForm
+    form = GuardedUserForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "active", "administrator", "last_seen")

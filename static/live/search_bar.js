@@ -75,7 +75,7 @@ export class SearchBar {
     place.textContent = visible(where + problem.reason + expected);
     if (!problem.line) return;
     if (!this.isText) this.showText();
-    this.select(problem.line, Math.max(1, column));
+    this.select(problem.line, Math.max(1, problem.column));
   }
 
   select(line, column) {

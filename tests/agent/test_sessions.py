@@ -50,14 +50,19 @@ class Host:
                 authority_file=directories.authority_file,
                 identity_file=directories.identity_file,
             ),
+            own_console=lambda: read_address(self.gateway.address),
         )
 
     def instruction(
-        self, session_id: UUID | None = None, *, address: str = "", ticket: str = "ticket-1"
+        self,
+        session_id: UUID | None = None,
+        *,
+        address: str | None = None,
+        ticket: str = "ticket-1",
     ) -> OpenSession:
         return OpenSession(
             session_id=session_id or uuid4(),
-            address=address or self.gateway.address,
+            address=self.gateway.address if address is None else address,
             ticket=ticket,
         )
 
@@ -90,6 +95,13 @@ async def standing(end: LiveEnd, search_id: int = 1) -> SearchStanding:
 
 
 class TestAttaching:
+    async def test_dials_where_the_endpoint_enrolled_when_no_address_is_given(
+        self, host: Host
+    ) -> None:
+        outcome = await host.sessions.open(host.instruction(address=""))
+
+        assert outcome == f"attached to {host.gateway.address}"
+
     async def test_shows_session_ticket_and_host(self, host: Host) -> None:
         end = await host.attach()
 

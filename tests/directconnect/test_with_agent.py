@@ -14,6 +14,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 from websockets.asyncio.client import ClientConnection
 
+from agent.addresses import Address
 from agent.sessions import Sessions
 from directconnect.models import Session
 from directconnect.searches import PageWanted, search_events
@@ -74,11 +75,15 @@ async def scene(valkey: redis.Redis, store: EventStore) -> AsyncIterator[Scene]:
     (instruction,) = await sync_to_async(waiting_instructions)(
         computer.endpoint, OpenSession, now=now
     )
-    sessions = Sessions(store=store, host_name="web-1", context=lambda: computer.context)
     async with live_console() as console, asyncio.TaskGroup() as group:
+        sessions = Sessions(
+            store=store,
+            host_name="web-1",
+            context=lambda: computer.context,
+            own_console=lambda: Address("127.0.0.1", console.sessions_port),
+        )
         running = group.create_task(sessions.run())
         await asyncio.sleep(0)
-        instruction.address = f"127.0.0.1:{console.sessions_port}"
         assert "attached" in await sessions.open(instruction)
         page = await console.browser(f"/ws/sessions/{session.pk}/", user)
         yield Scene(session, store, page)

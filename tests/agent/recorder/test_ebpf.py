@@ -173,9 +173,9 @@ class TestPrograms:
                     recorder = Recorder(tmp_path / "data", sources=("ebpf",))
                     recorder.start()
                     keys += [
-                        process_of(e).key
+                        e.process.key
                         for e in recorder.drain()
-                        if process_of(e).pid == child.pid
+                        if e.process is not None and e.process.pid == child.pid
                     ]
                     recorder.stop()
             finally:
