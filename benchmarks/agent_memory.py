@@ -215,9 +215,7 @@ def show(report: StatusReport, rss: int, pss: int, ring: int, started: float) ->
         f"resident memory                {rss / megabytes:.1f} MiB (PSS {pss / megabytes:.1f}), "
         f"target {TARGET_BYTES / megabytes:.0f}: {'met' if light else 'MISSED'}"
     )
-    print(
-        f"  of it the kernel's event ring  {ring / megabytes:.1f} MiB (mapped twice, counted twice)"
-    )
+    print(f"  of it the kernel's event ring  {ring / megabytes:.1f} MiB")
     print(
         f"start to recording             {started:.2f} s, "
         f"target {TARGET_SECONDS:.0f}: {'met' if soon else 'MISSED'}"

@@ -25,6 +25,8 @@ from pathlib import Path
 
 import msgspec
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from detection.exceptions import SignalError
 from detection.signals.compiler import CompiledSignal, compile_check, compile_signal
 from detection.signals.direct import matches_directly
