@@ -9,7 +9,9 @@ from django.core.management import execute_from_command_line
 from console.core.exceptions import Unavailable
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    # Tests never touch the data directory of the console.
+    module = "tests.settings" if sys.argv[1:2] == ["test"] else "console.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", module)
     try:
         execute_from_command_line(sys.argv)
     except Unavailable as refusal:

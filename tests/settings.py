@@ -20,3 +20,4 @@ STORAGES = {
 
 # WhiteNoise warns when the folder is missing, and warnings are errors here.
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405 - from the star above
+TEST_RUNNER = "tests.runner.PytestRunner"
