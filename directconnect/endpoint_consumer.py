@@ -59,23 +59,28 @@ class EndpointConsumer(SocketConsumer):
     idle_limit: ClassVar[float] = 600.0
     housekeeping_interval: ClassVar[float] = 60.0
     telling_interval: ClassVar[float] = 0.25
+    _is_attached = False
 
     async def connect(self) -> None:
         """Accept the endpoint that the session is with, once; refuse any other with HTTP 403."""
         self.session_id: UUID = self.scope["url_route"]["kwargs"]["session_id"]
+        layer, group = self.channel_layer, endpoint_group(self.session_id)
+        # Before the database says that the session is open: whoever reads that asks at once, and
+        # what is sent to a group without members is lost. It is acted on when this is over.
+        await layer.group_add(group, self.channel_name)
         try:
             await self._attach()
         except (AttachmentRefused, CertificateRefused) as refusal:
+            await layer.group_discard(group, self.channel_name)
             log.warning("session %s: a peer was refused: %s", self.session_id, refusal)
             await self.close()
             return
+        self._is_attached = True
         self._end = LiveConsoleEnd()
         self._relay = Relay()
         self._sending = asyncio.Lock()
         self._reason = "the connection was lost"
         self._present_at = self._now()
-        layer, group = self.channel_layer, endpoint_group(self.session_id)
-        await layer.group_add(group, self.channel_name)
         await self.accept()
         await self._tell_listeners(Session.State.OPEN)
 
@@ -131,6 +136,11 @@ class EndpointConsumer(SocketConsumer):
             await self._send_to(asker, answer_message(answer))
 
     # -------------------------------------------------------------- from tabs and services
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Act on one message; a peer that was refused takes no part in the session."""
+        if self._is_attached or message["type"].startswith("websocket."):
+            await super().dispatch(message)
 
     async def tab_ask(self, message: dict[str, Any]) -> None:
         """Carry a tab's request to the endpoint, or tell the tab why not."""

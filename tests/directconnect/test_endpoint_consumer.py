@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
+from channels import DEFAULT_CHANNEL_LAYER
+from channels.layers import channel_layers
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from console.certificates.models import Certificate
 from console.core.consumers import SESSION_OVER, BrowserConsumer
 from console.endpoints.services import revoke_endpoint
+from directconnect import endpoint_consumer
 from directconnect.endpoint_consumer import EndpointConsumer
 from directconnect.models import Session
-from protocol.live import EventRows, SessionOpened
+from directconnect.services import attach_endpoint
+from directconnect.switchboard import ask_message, endpoint_group
+from protocol.live import EventRows, SearchEvents, SessionOpened
 from tests.console.computers import ADMINISTRATOR
 from tests.directconnect.scene import Scene
 from tests.live_console import (
@@ -38,6 +44,24 @@ class TestAttaching:
             await scene.console.endpoint(scene.session.pk, scene.ticket, scene.computer.context)
 
         assert refused.value.response.status_code == 403
+
+    async def test_hears_what_was_asked_the_moment_the_session_opened(
+        self, scene: Scene, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def attach_and_be_asked(session_id: uuid.UUID, **proof: Any) -> Session:
+            session = attach_endpoint(session_id, **proof)
+            # As an API request does that has just read OPEN from the database.
+            layer = channel_layers[DEFAULT_CHANNEL_LAYER]
+            question = ask_message("nobody", SearchEvents(search_id=7))
+            async_to_sync(layer.group_send)(endpoint_group(session_id), question)
+            return session
+
+        monkeypatch.setattr(endpoint_consumer, "attach_endpoint", attach_and_be_asked)
+
+        endpoint = await scene.attach()
+
+        await until(lambda: endpoint.heard)
+        assert [type(message) for message in endpoint.heard] == [SearchEvents]
 
     async def test_is_refused_to_another_endpoint(self, scene: Scene) -> None:
         foreign = await sync_to_async(joined_computer)("foreign")
