@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tests.valkey import ValkeyServer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
+MACHINE_LOCK = Path(tempfile.gettempdir()) / "vedette-tests-machine.lock"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -30,22 +33,28 @@ def shared_data() -> Path:
     pytest.skip(reason)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need root when there is none; in CI they must run.
-
-    They all run in one worker, one after the other: the machine has one audit system, one set of
-    network namespaces, and recorders that would tell each other's tests.
-    """
-    for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(pytest.mark.xdist_group("machine"))
+    """Skip tests that need root when there is none; in CI they must run."""
     if os.geteuid() == 0 or IN_CI:
         return
     skip = pytest.mark.skip(reason="needs root: run ./vedette test as root")
     for item in items:
         if item.get_closest_marker("root"):
             item.add_marker(skip)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run tests that need root one at a time, whichever worker they are in.
+
+    The machine has one audit system, and recorders that would tell each other's tests. First of
+    all wrappers, so that waiting for one's turn does not count against the test's time limit.
+    """
+    if item.get_closest_marker("root") is None:
+        return (yield)
+    with MACHINE_LOCK.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ class TestAtomicCases:
                 if outcome != STOPPED:
                     invented += programs - expected
 
-        assert total > 200, "the cases' programs are not installed here"
+        assert total > 150, f"only {total} of the programs that the cases start are installed here"
         assert missing.total() <= total * 0.01, f"{missing.total()} of {total}: {missing}"
         assert not invented
         assert len(missing_files) <= total_files * 0.01, f"of {total_files}: {missing_files}"
