@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -18,6 +19,12 @@ from tests.valkey import ValkeyServer
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
 MACHINE_LOCK = Path(tempfile.gettempdir()) / "vedette-tests-machine.lock"
+# How fast examples are made depends on what else the machine does.
+hypothesis.settings.register_profile(
+    "vedette", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("vedette")
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

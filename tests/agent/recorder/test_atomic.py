@@ -3,8 +3,9 @@
 What was expected was recorded with strace, which names the file given to execve. The kernel, and
 so the recorder, names the program that runs: for a script that is its interpreter, with the
 script's path among the arguments. `as_run` makes the one from the other. Scripts of `pyenv` that a
-login file starts depend on what is installed; where they are absent, their case is left out.
-Programs end their temporary files' names with random characters: those are not compared.
+login file starts depend on what is installed; where they are absent, their case is left out, and so
+is a file in a folder of `/etc` that a minimal system has not got. Programs end their temporary
+files' names with random characters: those are not compared.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ Program = tuple[str, str]
 
 def without_random_name(path: str) -> str:
     return RANDOM_NAME.sub(lambda found: f"{found[1] or found[2]}*", path)
+
+
+def can_be_created(path: str) -> bool:
+    """Tell whether the folder is there; the sandbox shows the system's own `/etc`."""
+    return not path.startswith("/etc/") or Path(path).parent.is_dir()
 
 
 def as_run(expected: dict[str, Any]) -> Program:
@@ -90,7 +96,8 @@ class TestAtomicCases:
                     continue
                 programs, files, outcome = run_case(recording, case)
                 expected = Counter(as_run(event) for event in wanted)
-                expected_files = set(map(without_random_name, case["expected_file_creates"]))
+                creatable = filter(can_be_created, case["expected_file_creates"])
+                expected_files = set(map(without_random_name, creatable))
                 total += expected.total()
                 total_files += len(expected_files)
                 missing += expected - programs
