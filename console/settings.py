@@ -6,6 +6,7 @@ Every value comes from the environment; a secret `NAME` may also stand in a file
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.utils.functional import SimpleLazyObject
 
+from console.core import places
 from console.core.database import database_from_url
 from console.core.secrets import read_or_create_secret
 
@@ -30,9 +33,9 @@ def _names(name: str, default: str) -> list[str]:
 
 
 # ---------------------------------------------------------------- places
-BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
-KEYS_DIR = DATA_DIR / "keys"
+BASE_DIR = places.BASE_DIR
+DATA_DIR = places.DATA_DIR
+KEYS_DIR = places.KEYS_DIR
 
 # ---------------------------------------------------------------- addresses
 VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS", "127.0.0.1")
@@ -54,8 +57,15 @@ VEDETTE_SESSIONS_PORT = _number("VEDETTE_SESSIONS_PORT", 17475)
 VEDETTE_STATUS_PORT = _number("VEDETTE_STATUS_PORT", 17443)
 
 # ---------------------------------------------------------------- Django
-SECRET_KEY = read_or_create_secret(
-    "django.key", keys_directory=KEYS_DIR, environment="VEDETTE_SECRET_KEY"
+# Made when something is signed for the first time: whoever only reads the settings, as a checker of
+# types or the gateway does, must leave no key behind.
+SECRET_KEY = SimpleLazyObject(
+    functools.partial(
+        read_or_create_secret,
+        "django.key",
+        keys_directory=KEYS_DIR,
+        environment="VEDETTE_SECRET_KEY",
+    )
 )
 DEBUG = False
 # Browsers write IPv6 addresses in brackets.
@@ -80,6 +90,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -96,6 +107,7 @@ INSTALLED_APPS = [
     "console.certificates",
     "console.endpoints",
     "console.gateway",
+    "console.questions",
     "console.supervisor",
     "directconnect",
     "threatresponse.intel",

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from protocol.questions import Filter, Selection
+
 
 class Instruction(msgspec.Struct, kw_only=True, tag_field="t"):
     """The base of all instructions."""
@@ -53,4 +55,16 @@ class ReplaceCertificate(Instruction, tag="certificate.replace"):
     address: str
 
 
-AnyInstruction: TypeAlias = ApplyIntel | OpenSession | ReplaceCertificate
+class AskQuestion(Instruction, tag="question.ask"):
+    """Answer with the rows of these sensors, if `filter` is true here (None: always).
+
+    Answered by `protocol.questions.QuestionAnswered`, which takes the place of
+    `InstructionCompleted`. Reading only: it may be carried out again after a crash.
+    """
+
+    question_id: UUID
+    selections: list[Selection]
+    filter: Filter | None = None
+
+
+AnyInstruction: TypeAlias = ApplyIntel | OpenSession | ReplaceCertificate | AskQuestion

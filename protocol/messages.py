@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from protocol.events import Event, Process
+from protocol.questions import SensorFailure
 
 VERSION_OLDEST = 1
 VERSION_NEWEST = 1
@@ -155,7 +156,34 @@ class InstructionCompleted(Durable, tag="instruction.completed"):
     detail: str = ""
 
 
-Upward: TypeAlias = Hello | Heartbeat | StatusReport | AlertRaised | InstructionCompleted | Goodbye
+class QuestionAnswered(Durable, tag="question.answered"):
+    """What one endpoint answers, or one part of it.
+
+    `outcome` is ANSWERED, NOT_MATCHING (the filter was false: no rows) or FAILED (no sensor gave
+    rows; see `failures`). Rows have the columns of all selections in their order; where several
+    sensors have many rows, rows are combined. `cut` rows were left out because there were too
+    many. Parts count from 0; each has its own id. `took` is in µs.
+    """
+
+    question_id: UUID
+    outcome: str
+    rows: list[list[str]] = []
+    cut: int = 0
+    failures: list[SensorFailure] = []
+    part: int = 0
+    parts: int = 1
+    took: int = 0
+
+
+Upward: TypeAlias = (
+    Hello
+    | Heartbeat
+    | StatusReport
+    | AlertRaised
+    | InstructionCompleted
+    | QuestionAnswered
+    | Goodbye
+)
 
 # ------------------------------------------------------------------ down
 

@@ -1,11 +1,12 @@
-"""Users. Roles and grants join them when groups of endpoints exist."""
+"""Users, roles, and the content sets that roles are granted."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
+from guardian.models import GroupObjectPermissionBase
 from knox.models import AuthToken
 
 
@@ -26,3 +27,65 @@ class User(AbstractUser):
         super().save(**options)
         if ends_tokens:
             AuthToken.objects.filter(user=self).delete()
+
+
+class Role(Group):
+    """A set of permissions, and the containers whose content they reach.
+
+    Its name and its Django permissions are the group's; computer groups and content sets are
+    granted to the group through django-guardian. `key` names a seeded role, which keeps its
+    permissions for ever; a copy of it may be changed.
+    """
+
+    key = models.CharField(max_length=64, unique=True, null=True, blank=True, editable=False)
+    description = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name = "role"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContentSet(models.Model):
+    """A drawer of sensors, saved questions and packages that share who may use them.
+
+    Its permissions are granted to roles, never to users: see `console.access.content`.
+    """
+
+    name = models.CharField(max_length=128, unique=True)
+    description = models.TextField(blank=True)
+    reserved = models.BooleanField(default=False, editable=False)
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (
+            ("read_sensor", "Read Sensor"),
+            ("write_sensor", "Write Sensor"),
+            ("read_action", "Read Action"),
+            ("read_own_action", "Read Own Action"),
+            ("write_action", "Write Action"),
+            ("show_preview", "Show Preview"),
+            ("read_package", "Read Package"),
+            ("write_package", "Write Package"),
+            ("read_plugin", "Read Plugin"),
+            ("execute_plugin", "Execute Plugin"),
+            ("read_saved_question", "Read Saved Question"),
+            ("write_saved_question", "Write Saved Question"),
+            ("read_dashboard", "Read Dashboard"),
+            ("write_dashboard", "Write Dashboard"),
+            ("read_dashboard_group", "Read Dashboard Group"),
+            ("write_dashboard_group", "Write Dashboard Group"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContentSetGrant(GroupObjectPermissionBase):
+    """One permission of one role on one content set."""
+
+    content_object = models.ForeignKey(ContentSet, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        verbose_name = "grant on a content set"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase
 
 
 class Endpoint(models.Model):
@@ -51,3 +54,100 @@ class Endpoint(models.Model):
 
     def __str__(self) -> str:
         return self.host_name
+
+
+class Label(models.Model):
+    """A word that users put on endpoints, in bulk, to find and group them."""
+
+    name = models.CharField(max_length=64, unique=True)
+    colour = models.CharField(max_length=16, blank=True)
+    endpoints = models.ManyToManyField(Endpoint, related_name="labels", blank=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComputerGroup(models.Model):
+    """A set of endpoints. Who is in it stands in `Membership`, for every kind.
+
+    `rule` is the text of a FILTER group, in the language of questions' filters, over the properties
+    of endpoints, their labels, other groups and answers of sensors (`EndpointFact`).
+    """
+
+    class Kind(models.TextChoices):
+        ALL = "all", "All Computers"
+        NONE = "none", "No Computers"
+        FILTER = "filter", "Filter"
+        MANUAL = "manual", "Manual"
+
+    name = models.CharField(max_length=128, unique=True)
+    kind = models.CharField(max_length=8, choices=Kind)
+    description = models.TextField(blank=True)
+    rule = models.TextField(blank=True)
+    member_count = models.PositiveIntegerField(default=0, editable=False)
+    evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("name",)
+        permissions = (("reach_computergroup", "Can work with the endpoints of a group"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(kind="filter") | Q(rule=""), name="only_filter_groups_have_a_rule"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ComputerGroupGrant(GroupObjectPermissionBase):
+    """A role reaches the endpoints of this group: see `console.endpoints.reach`."""
+
+    content_object = models.ForeignKey(ComputerGroup, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        verbose_name = "grant on a computer group"
+
+
+class Membership(models.Model):
+    """An endpoint is in a group now. Written only by `console.endpoints.membership`."""
+
+    group = models.ForeignKey(ComputerGroup, on_delete=models.CASCADE, related_name="memberships")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("group", "endpoint"), name="endpoint_is_in_group_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.endpoint_id} in {self.group_id}"
+
+
+class EndpointFact(models.Model):
+    """What an endpoint answered last to a sensor that a group's rule names.
+
+    `call` is the sensor's key with its parameters (`sensors.calls.canonical`), `rows` the answer.
+    """
+
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="facts")
+    call = models.CharField(max_length=512)
+    rows = models.JSONField(default=list)
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = (
+            models.UniqueConstraint(fields=("endpoint", "call"), name="endpoint_has_a_fact_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.call} of {self.endpoint_id}"

@@ -18,6 +18,7 @@ ORDER = (
     "certificates",
     "endpoints",
     "gateway",
+    "questions",
     "directconnect",
     "intel",
     "deployment",

@@ -1,0 +1,15 @@
+"""The sensors that every agent has, by topic. One file holds one category."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sensors.catalogue import computer
+from sensors.definitions import SensorDefinition
+
+
+def _by_key(*topics: tuple[SensorDefinition, ...]) -> dict[str, SensorDefinition]:
+    return {sensor.key: sensor for topic in topics for sensor in topic}
+
+
+BUILT_IN: Final = _by_key(computer.SENSORS)

@@ -1,0 +1,117 @@
+"""What a sensor is: its name, what it needs, what it returns, and what it costs.
+
+The console shows these, the question language resolves names with them, and the agent carries out
+those that it has. Built-in ones stand in `sensors.catalogue`, users' own in the console's database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+LINUX: Final = "linux"
+WINDOWS: Final = "windows"
+MACOS: Final = "macos"
+EVERYWHERE: Final = (LINUX, WINDOWS, MACOS)
+
+
+class ValueType(StrEnum):
+    """What a column's text means; all values travel as text."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    BYTES = "bytes"
+    """A size in bytes, decimal digits."""
+    SECONDS = "seconds"
+    """A duration in seconds, decimal digits."""
+    INSTANT = "instant"
+    """`YYYY-MM-DD HH:MM:SS.mmm+00:00` (SE-08)."""
+    BOOLEAN = "boolean"
+    """`True` or `False`."""
+    IP_ADDRESS = "ip-address"
+    VERSION = "version"
+    PATH = "path"
+    HASH = "hash"
+
+
+class ParameterType(StrEnum):
+    """What a parameter accepts. A BOOLEAN is `0` or `1`, a CHOICE one of `choices`."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+    REGULAR_EXPRESSION = "regular-expression"
+    INSTANT = "instant"
+    PATH = "path"
+    HASH = "hash"
+    CHOICE = "choice"
+
+
+class Cost(StrEnum):
+    """How much an endpoint works for one answer.
+
+    INSTANT: < 50 ms of CPU; LIGHT: < 1 s; HEAVY: more, or it reads much from the disk. Heavy
+    sensors run as jobs with an id, one at a time and at low priority (SE-07).
+    """
+
+    INSTANT = "instant"
+    LIGHT = "light"
+    HEAVY = "heavy"
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column of a sensor's rows. A sensor of one column names it like itself."""
+
+    name: str
+    type: ValueType = ValueType.TEXT
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to fill in. Without `default` it must be given. `common_uses` fill the form."""
+
+    key: str
+    title: str
+    type: ParameterType = ParameterType.TEXT
+    default: str | None = None
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    common_uses: tuple[str, ...] = ()
+    max_length: int = 1024
+
+
+class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
+    """One sensor.
+
+    `name` is what questions say (unique without regard to case), `key` what the wire says:
+    `process.running`; a user's own sensor has the key `custom.<uuid>`. `content_set` names whose
+    roles may use it. `timeout` is in seconds. `example` is a question that works.
+    """
+
+    key: str
+    name: str
+    description: str
+    category: str
+    columns: tuple[Column, ...]
+    parameters: tuple[Parameter, ...] = ()
+    platforms: tuple[str, ...] = EVERYWHERE
+    cost: Cost = Cost.INSTANT
+    content_set: str = "Base"
+    example: str = ""
+    timeout: float = 30.0
+    aliases: tuple[str, ...] = ()
+
+    def parameter(self, key: str) -> Parameter | None:
+        """Find a parameter by its key."""
+        return next((item for item in self.parameters if item.key == key), None)
+
+    def column(self, name: str) -> Column | None:
+        """Find a column by its name, without regard to case."""
+        wanted = name.casefold()
+        return next((item for item in self.columns if item.name.casefold() == wanted), None)
+
+
+Sensors = Mapping[str, SensorDefinition]

@@ -1,0 +1,1 @@
+"""The language of questions: text to `protocol.questions`, and back."""
