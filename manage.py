@@ -7,13 +7,17 @@ import sys
 from django.core.management import execute_from_command_line
 
 from console.core.exceptions import Unavailable
+from console.core.program_start import begin_program
 
 if __name__ == "__main__":
     # Tests never touch the data directory of the console.
-    module = "tests.settings" if sys.argv[1:2] == ["test"] else "console.settings"
+    is_test = sys.argv[1:2] == ["test"]
+    module = "tests.settings" if is_test else "console.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", module)
     try:
+        if not is_test:
+            begin_program()
         execute_from_command_line(sys.argv)
     except Unavailable as refusal:
-        # The settings need a key file before Django can say anything itself.
+        # Without its directory or its key file the console can do nothing: no traceback says more.
         sys.exit(f"vedette: {refusal}")

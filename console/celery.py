@@ -13,10 +13,11 @@ import redis
 import structlog
 from celery import Celery
 from celery.beat import PersistentScheduler
-from celery.signals import heartbeat_sent
+from celery.signals import beat_init, celeryd_init, heartbeat_sent
 from django.conf import settings
 
 from console.core.health import REPORT_INTERVAL, report_alive
+from console.core.program_start import begin_program
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -46,6 +47,11 @@ class ReportingScheduler(PersistentScheduler):  # type: ignore[misc] # celery ha
         return float(super().tick(*args, **kwargs))
 
 
+def begin(**_: Any) -> None:
+    """Do what `manage.py` does for the other programs."""
+    begin_program()
+
+
 def report_worker(**_: Any) -> None:
     """Say that the worker is alive, at each of its own heartbeats."""
     _report("worker")
@@ -58,4 +64,6 @@ def _report(program: str) -> None:
         log.warning("celery.health_unreported", program=program, reason=str(error))
 
 
+celeryd_init.connect(begin, weak=False)
+beat_init.connect(begin, weak=False)
 heartbeat_sent.connect(report_worker, weak=False)

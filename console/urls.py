@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from console.access.views import OwnPasswordView
 from console.core.api.schema import DocumentationView, SchemaView, no_such_address
-from console.core.views import show_health
+from console.core.views import search_navigation, show_health
 from console.modules import modules
 
 _api: list[URLPattern | URLResolver] = [
@@ -27,5 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *(path("", include(module.page_urls)) for module in modules() if module.page_urls),
     # In the place of the admin's own, which would tell neither the audit log nor API tokens.
     path("password_change/", admin.site.admin_view(OwnPasswordView.as_view())),
+    # Unfold's own fails on a page number that is none.
+    path("search/", admin.site.admin_view(search_navigation)),
     path("", admin.site.urls),
 ]

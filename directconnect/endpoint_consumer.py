@@ -16,11 +16,17 @@ from django.utils import timezone
 
 from console.certificates.exceptions import CertificateRefused
 from console.certificates.tls import endpoint_id_from_der, fingerprint_of
+from console.core.actor import Actor
 from console.core.consumers import SocketConsumer
 from directconnect.exceptions import AnswerUnasked, AttachmentRefused, RelayError
 from directconnect.models import Session
 from directconnect.relay import Answer, Relay
-from directconnect.services import attach_endpoint, record_session_alive, record_session_ended
+from directconnect.services import (
+    SYSTEM,
+    attach_endpoint,
+    record_session_alive,
+    record_session_ended,
+)
 from directconnect.switchboard import (
     answer_message,
     endpoint_group,
@@ -69,7 +75,7 @@ class EndpointConsumer(SocketConsumer):
         # what is sent to a group without members is lost. It is acted on when this is over.
         await layer.group_add(group, self.channel_name)
         try:
-            await self._attach()
+            session = await self._attach()
         except (AttachmentRefused, CertificateRefused) as refusal:
             await layer.group_discard(group, self.channel_name)
             log.warning("session %s: a peer was refused: %s", self.session_id, refusal)
@@ -79,18 +85,21 @@ class EndpointConsumer(SocketConsumer):
         self._end = LiveConsoleEnd()
         self._relay = Relay()
         self._sending = asyncio.Lock()
-        self._reason = "the connection was lost"
+        self._peer = Actor(session.endpoint.host_name, source_address=self._source_address())
+        # Who ended the session, and why: the first word counts, what follows only echoes it.
+        self._ending: tuple[Actor, str] | None = None
         self._present_at = self._now()
         await self.accept()
         await self._tell_listeners(Session.State.OPEN)
 
     async def ended(self) -> None:
         """Record the end, and tell the tabs."""
+        actor, reason = self._ending or (SYSTEM, "the connection was lost")
         await database_sync_to_async(record_session_ended)(
-            self.session_id, reason=self._reason, now=timezone.now()
+            self.session_id, actor=actor, reason=reason, now=timezone.now()
         )
         with contextlib.suppress(redis.RedisError, OSError):
-            await self._tell_listeners(Session.State.CLOSED, self._reason)
+            await self._tell_listeners(Session.State.CLOSED, reason)
             await self.channel_layer.group_discard(
                 endpoint_group(self.session_id), self.channel_name
             )
@@ -117,7 +126,7 @@ class EndpointConsumer(SocketConsumer):
             case MessageReceived(message):
                 await self._take(message)
             case PeerClosed(_, reason):
-                await self._finish(f"the endpoint closed: {reason}")
+                await self._finish(f"the endpoint closed: {reason}", by=self._peer)
             case StreamOffered(stream_id):
                 self._end.cancel_stream(stream_id, "a live session has no streams")
 
@@ -127,7 +136,7 @@ class EndpointConsumer(SocketConsumer):
                 if session_id != self.session_id:
                     raise AnswerUnasked(f"session {session_id} was opened on this connection")
             case CloseSession(reason=reason):
-                await self._finish(f"the endpoint closed: {reason}")
+                await self._finish(f"the endpoint closed: {reason}", by=self._peer)
             case _:
                 await self._deliver(self._relay.answer(message, now=self._now()))
 
@@ -167,12 +176,13 @@ class EndpointConsumer(SocketConsumer):
 
     # -------------------------------------------------------------- inside
 
-    async def _attach(self) -> None:
+    async def _attach(self) -> Session:
         tls = (self.scope.get("extensions") or {}).get("tls", {})
         certificate = tls.get("client_cert_der")
         if not isinstance(certificate, bytes):
             raise AttachmentRefused("there is no client certificate")
-        await database_sync_to_async(attach_endpoint)(
+        attach = database_sync_to_async(attach_endpoint)
+        return await attach(
             self.session_id,
             ticket=_ticket_in(self.scope["headers"]),
             endpoint_id=endpoint_id_from_der(certificate),
@@ -193,8 +203,8 @@ class EndpointConsumer(SocketConsumer):
                 for frame in frames:
                     await self.send(bytes_data=frame)
 
-    async def _finish(self, reason: str, code: int = 1000) -> None:
-        self._reason = reason
+    async def _finish(self, reason: str, code: int = 1000, *, by: Actor = SYSTEM) -> None:
+        self._ending = self._ending or (by, reason)
         with contextlib.suppress(ConnectionMisused):
             self._end.send_message(CloseSession(reason=reason))
         self._end.close(reason)
@@ -233,6 +243,10 @@ class EndpointConsumer(SocketConsumer):
         except ChannelFull:
             # Its program does not read: the tab's credit comes back by time.
             log.warning("session %s: a browser's program is too slow", self.session_id)
+
+    def _source_address(self) -> str:
+        address, *_ = self.scope.get("client") or [""]
+        return str(address)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -40,6 +40,9 @@ SESSIONS_PER_USER: Final = 32
 # An open session whose consumer was not heard for this long has lost its program.
 ABANDONED_AFTER: Final = timedelta(minutes=3)
 
+# Ends sessions for which no user gave the word.
+SYSTEM: Final = Actor.system("sessions")
+
 _LONGEST_REASON: Final = 255
 _ALIVE: Final = (Session.State.PENDING, Session.State.OPEN)
 
@@ -104,8 +107,7 @@ def attach_endpoint(
     ).update(state=Session.State.OPEN, connected_at=now, last_message_at=now)
     if not attached:
         raise AttachmentRefused("the ticket was used before, or its time is over")
-    session.refresh_from_db()
-    return session
+    return Session.objects.select_related("endpoint").get(pk=session_id)
 
 
 def record_session_alive(session_id: UUID, *, now: datetime) -> bool:
@@ -119,9 +121,11 @@ def record_session_alive(session_id: UUID, *, now: datetime) -> bool:
     return bool(alive.update(last_message_at=now))
 
 
-def record_session_ended(session_id: UUID, *, reason: str, now: datetime) -> bool:
-    """Note that the endpoint has gone; False when the session was over already."""
-    return bool(_end(Session.objects.filter(pk=session_id), Session.State.CLOSED, reason, now))
+def record_session_ended(session_id: UUID, *, actor: Actor, reason: str, now: datetime) -> bool:
+    """Note that the endpoint has gone, and who ended it; False when it was over already."""
+    with transaction.atomic(durable=True):
+        session = Session.objects.filter(pk=session_id)
+        return bool(_end(session, Session.State.CLOSED, reason, actor=actor, now=now))
 
 
 def close_session(
@@ -129,26 +133,18 @@ def close_session(
 ) -> None:
     """End a session. One that is over stays as it is, without an audit row."""
     with transaction.atomic(durable=True):
-        if not _end(Session.objects.filter(pk=session.pk), Session.State.CLOSED, reason, now):
-            return
-        record_audit_event(
-            actor=actor,
-            action="session.close",
-            subject=session.endpoint,
-            detail={"session": str(session.pk), "reason": reason[:_LONGEST_REASON]},
-            now=now,
-        )
-        _tell_after_commit([session.pk], reason, Session.State.CLOSED)
+        chosen = Session.objects.filter(pk=session.pk)
+        ended = _end(chosen, Session.State.CLOSED, reason, actor=actor, now=now)
+        _tell_after_commit(ended, reason, Session.State.CLOSED)
 
 
 def close_sessions_of(endpoint_id: UUID, *, reason: str, now: datetime) -> int:
     """End every session with an endpoint and return how many there were."""
     with transaction.atomic():
-        alive = Session.objects.filter(endpoint_id=endpoint_id, state__in=_ALIVE)
-        ids = list(alive.values_list("pk", flat=True))
-        _end(Session.objects.filter(pk__in=ids), Session.State.CLOSED, reason, now)
-        _tell_after_commit(ids, reason, Session.State.CLOSED)
-    return len(ids)
+        chosen = Session.objects.filter(endpoint_id=endpoint_id)
+        ended = _end(chosen, Session.State.CLOSED, reason, actor=SYSTEM, now=now)
+        _tell_after_commit(ended, reason, Session.State.CLOSED)
+    return len(ended)
 
 
 def close_abandoned_sessions(*, now: datetime) -> int:
@@ -158,23 +154,37 @@ def close_abandoned_sessions(*, now: datetime) -> int:
             state=Session.State.PENDING, requested_at__lte=now - TICKET_LIFE
         )
         reason = "the endpoint did not dial in"
-        late = list(never_joined.values_list("pk", flat=True))
-        _end(Session.objects.filter(pk__in=late), Session.State.FAILED, reason, now)
+        late = _end(never_joined, Session.State.FAILED, reason, actor=SYSTEM, now=now)
         _tell_after_commit(late, reason, Session.State.FAILED)
         lost = Session.objects.annotate(
             heard_at=Coalesce(F("last_message_at"), F("requested_at"))
         ).filter(state=Session.State.OPEN, heard_at__lte=now - ABANDONED_AFTER)
         reason = "the sessions service was lost"
-        orphans = list(lost.values_list("pk", flat=True))
-        _end(Session.objects.filter(pk__in=orphans), Session.State.CLOSED, reason, now)
+        orphans = _end(lost, Session.State.CLOSED, reason, actor=SYSTEM, now=now)
         _tell_after_commit(orphans, reason, Session.State.CLOSED)
     return len(late) + len(orphans)
 
 
-def _end(sessions: QuerySet[Session], state: Session.State, reason: str, now: datetime) -> int:
-    return sessions.filter(state__in=_ALIVE).update(
-        state=state, closed_at=now, close_reason=reason[:_LONGEST_REASON]
-    )
+def _end(
+    chosen: QuerySet[Session], state: Session.State, reason: str, *, actor: Actor, now: datetime
+) -> list[UUID]:
+    """End those of the chosen sessions that are alive, and write an audit row for each."""
+    reason = reason[:_LONGEST_REASON]
+    alive = chosen.filter(state__in=_ALIVE)
+    ended: list[UUID] = []
+    for session in alive.select_related("endpoint"):
+        # One that was ended, or joined, since it was read is no longer among them.
+        if not alive.filter(pk=session.pk).update(state=state, closed_at=now, close_reason=reason):
+            continue
+        ended.append(session.pk)
+        record_audit_event(
+            actor=actor,
+            action="session.close",
+            subject=session.endpoint,
+            detail={"session": str(session.pk), "reason": reason},
+            now=now,
+        )
+    return ended
 
 
 def _tell_after_commit(ids: list[UUID], reason: str, state: Session.State) -> None:

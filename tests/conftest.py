@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import django.db.models
 import hypothesis
 import pytest
 import redis
 from django.conf import settings
+from django.db.models import expressions
 
 from tests.valkey import ValkeyServer
 
@@ -24,6 +27,10 @@ hypothesis.settings.register_profile(
     "vedette", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("vedette")
+
+# pytest-randomly imports model-bakery before there are settings. That import fails halfway and
+# leaves Django's package of models without the submodule that generated migrations name.
+vars(django.db.models).setdefault("expressions", expressions)
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -41,13 +48,18 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need root when there is none; in CI they must run."""
-    if os.geteuid() == 0 or IN_CI:
+    """Skip tests that need root, or Chromium, where there is none; in CI they must run."""
+    if IN_CI:
         return
-    skip = pytest.mark.skip(reason="needs root: run ./vedette test as root")
+    missing = {}
+    if os.geteuid() != 0:
+        missing["root"] = pytest.mark.skip(reason="needs root: run ./vedette test as root")
+    if shutil.which("chromium") is None:
+        missing["browser"] = pytest.mark.skip(reason="needs chromium: install it")
     for item in items:
-        if item.get_closest_marker("root"):
-            item.add_marker(skip)
+        for name, skip in missing.items():
+            if item.get_closest_marker(name):
+                item.add_marker(skip)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -31,5 +31,5 @@ class PytestRunner:
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith(ours)
         }
-        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-q", "-rs"]
+        command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "-rs"]
         return subprocess.call([*command, *self._options, *test_labels], env=environment)

@@ -12,6 +12,7 @@ from console.audit.chain import digest_of
 from console.audit.exceptions import AuditNeedsTransaction
 from console.audit.models import AuditChain, AuditEvent
 from console.core.actor import Actor
+from console.core.storable import storable_json, storable_text
 
 SUCCEEDED = AuditEvent.Outcome.SUCCEEDED
 REFUSED = AuditEvent.Outcome.REFUSED
@@ -32,8 +33,8 @@ def record_audit_event(  # noqa: PLR0913 - one keyword for each thing that a row
     """Append one event and return it. `action` is `noun.verb`, as in `endpoint.revoke`.
 
     `subject` gives type, id and name of a row at once; `detail` is what JSON can hold, without
-    secrets. Raises `AuditNeedsTransaction` outside a transaction: what is reported and the report
-    stand or fall together.
+    secrets; a NUL in it becomes U+FFFD. Raises `AuditNeedsTransaction` outside a transaction: what
+    is reported and the report stand or fall together.
     """
     if not connection.in_atomic_block:
         raise AuditNeedsTransaction(f"{action} was recorded outside a transaction")
@@ -45,14 +46,14 @@ def record_audit_event(  # noqa: PLR0913 - one keyword for each thing that a row
         sequence=end.sequence + 1,
         happened_at=now,
         actor_id=actor.user_id,
-        actor_name=_storable(actor.name, 150),
-        source_address=_storable(actor.source_address, 64),
+        actor_name=storable_text(actor.name, 150),
+        source_address=storable_text(actor.source_address, 64),
         action=action,
         outcome=outcome,
         subject_type=subject_type,
-        subject_id=_storable(subject_id, 64),
-        subject_name=_storable(subject_name, 255),
-        detail=dict(detail or {}),
+        subject_id=storable_text(subject_id, 64),
+        subject_name=storable_text(subject_name, 255),
+        detail=storable_json(dict(detail or {})),
         previous_digest=end.digest,
     )
     event.digest = digest_of(event)
@@ -70,8 +71,3 @@ def _locked_end() -> AuditChain:
         AuditChain.objects.get_or_create(pk=1)
         end = locked.get()
     return end
-
-
-def _storable(text: str, length: int) -> str:
-    # PostgreSQL stores no NUL, and names that came with a request may hold one.
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:length]

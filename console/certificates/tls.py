@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from console.certificates.exceptions import AuthorityMissing, CertificateRefused
-from console.settings import KEYS_DIR
+from console.core.places import KEYS_DIR
 
 AUTHORITY_CERTIFICATE: Final = "authority.pem"
 SERVER_CERTIFICATE: Final = "server.pem"

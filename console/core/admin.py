@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -37,6 +40,13 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold ships no types
     def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
         """Refuse: rows are kept."""
         return False
+
+
+def page_in_shell(
+    request: HttpRequest, template: str, context: Mapping[str, Any]
+) -> TemplateResponse:
+    """Show one of our own templates with what the admin's frame needs: navigation, head, styles."""
+    return TemplateResponse(request, template, {**admin.site.each_context(request), **context})
 
 
 def state_label(text: str, tone: str = "") -> SafeString:

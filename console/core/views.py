@@ -1,10 +1,13 @@
-"""The health page, for supervisors, load balancers and scripts. It needs no login."""
+"""Pages that belong to no app: the console's health, and the search of the navigation."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.contrib import admin
+from django.core.paginator import InvalidPage
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -14,7 +17,10 @@ from console.core.health import program_states
 @require_safe
 @never_cache
 def show_health(request: HttpRequest) -> JsonResponse:
-    """Answer 200 with one entry per program when all are up, else 503 with the reasons."""
+    """Tell supervisors, load balancers and scripts, without a login, how the programs are.
+
+    Answer 200 with one entry per program when all are up, else 503 with the reasons.
+    """
     states = program_states()
     is_up = all(state.is_up for state in states)
     content = {
@@ -27,3 +33,15 @@ def show_health(request: HttpRequest) -> JsonResponse:
         },
     }
     return JsonResponse(content, status=HTTPStatus.OK if is_up else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@require_safe
+def search_navigation(request: HttpRequest) -> HttpResponse:
+    """Search as Unfold does; a page that is no number, or is not there, is not found."""
+    # Unfold ships no types.
+    site: Any = admin.site
+    try:
+        found: HttpResponse = site.search(request)
+    except InvalidPage as error:
+        raise Http404("There is no such page of results.") from error
+    return found

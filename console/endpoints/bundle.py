@@ -175,7 +175,8 @@ def _fingerprint(members: dict[str, Path]) -> str:
 @lru_cache(maxsize=4)
 def _sha256_of(path: Path) -> str:
     # The name stands for the content: a file that exists under it never changes.
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _remove_old(directory: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from console.core.storable import REPLACEMENT, storable_text
 from console.endpoints.models import Endpoint
 from protocol.messages import Hello, Platform, StatusReport
 
@@ -59,16 +60,10 @@ def status_fields(report: StatusReport) -> dict[str, Any]:
     return {"status": fields, "intel_revision": counted(report.intel_revision)}
 
 
-def short_text(text: str, length: int) -> str:
-    """Cut a text to `length` characters; a NUL, which PostgreSQL refuses, becomes U+FFFD."""
-    return text[:length].replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-
 def plain_text(text: str, length: int) -> str:
     """Cut a name or a version to `length` characters; none of them moves a terminal's cursor."""
     return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for character in text[:length]
+        character if character.isprintable() else REPLACEMENT for character in text[:length]
     )
 
 
@@ -79,13 +74,13 @@ def counted(number: int) -> int:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return short_text(value, _TEXT_KEPT)
+        return storable_text(value, _TEXT_KEPT)
     if isinstance(value, float):
         # JSON knows no infinity and no NaN.
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
         kept = list(value.items())[:_ITEMS_KEPT]
-        return {short_text(str(name), _TEXT_KEPT): _storable(item) for name, item in kept}
+        return {storable_text(str(name), _TEXT_KEPT): _storable(item) for name, item in kept}
     if isinstance(value, (list, tuple)):
         return [_storable(item) for item in value[:_ITEMS_KEPT]]
     return value

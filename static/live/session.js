@@ -50,6 +50,7 @@ let connection = null;
 
 function search() {
   resume = null;
+  hideDetail();
   startSearch();
 }
 
@@ -142,9 +143,15 @@ function openRow(row) {
   if (window.innerWidth <= NARROW) byId("detail").scrollIntoView({ block: "nearest" });
 }
 
-function closeDetail() {
+// What it shows is a row of the grid: beside the rows of another search it would mislead.
+function hideDetail() {
   byId("detail").hidden = true;
+  byId("detail").replaceChildren();
   byId("live-body").classList.remove("has-detail");
+}
+
+function closeDetail() {
+  hideDetail();
   if (isWatching()) rows.lookAhead();
   showTotals();
   byId("grid").focus({ preventScroll: true });
@@ -268,6 +275,7 @@ function refuse(message) {
     return;
   }
   byId("progress").hidden = true;
+  hideDetail();
   say("The endpoint refused this search.");
   bar.complain(message);
 }

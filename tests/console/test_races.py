@@ -21,7 +21,7 @@ def test_tokens_and_tickets_are_used_once_and_the_audit_chain_holds(tmp_path: Pa
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "console.settings",
-        "VEDETTE_DATA": str(tmp_path / "data"),
+        "VEDETTE_DATA": str(tmp_path),
     }
 
     result = subprocess.run(

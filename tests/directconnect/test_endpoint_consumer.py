@@ -13,6 +13,7 @@ from channels.layers import channel_layers
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from console.audit.models import AuditEvent
 from console.certificates.models import Certificate
 from console.core.consumers import SESSION_OVER, BrowserConsumer
 from console.endpoints.services import revoke_endpoint
@@ -21,7 +22,7 @@ from directconnect.endpoint_consumer import EndpointConsumer
 from directconnect.models import Session
 from directconnect.services import attach_endpoint
 from directconnect.switchboard import ask_message, endpoint_group
-from protocol.live import EventRows, SearchEvents, SessionOpened
+from protocol.live import CloseSession, EventRows, SearchEvents, SessionOpened
 from tests.console.computers import ADMINISTRATOR
 from tests.directconnect.scene import Scene
 from tests.live_console import (
@@ -94,6 +95,7 @@ class TestAttaching:
         stored = await scene.ended()
         assert stored.state == Session.State.CLOSED
         assert "broke a rule" in stored.close_reason
+        assert await _closed_by() == ("sessions", stored.close_reason)
 
 
 class TestEnding:
@@ -139,6 +141,7 @@ class TestEnding:
         await Session.objects.aupdate(state="CLOSED", closed_at=timezone.now())
 
         await until(lambda: endpoint.closed_because)
+        assert endpoint.closed_because == "the session was ended"
 
     async def test_comes_when_nobody_looks_any_more(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +153,18 @@ class TestEnding:
 
         await until(lambda: endpoint.closed_because)
         assert (await scene.ended()).close_reason == "nobody looked for ten minutes"
+        assert await _closed_by() == ("sessions", "nobody looked for ten minutes")
+
+    async def test_by_the_endpoint_is_recorded_as_its_own_act(self, scene: Scene) -> None:
+        endpoint = await scene.attach()
+
+        await endpoint.send(CloseSession(reason="shutting down"))
+
+        assert (await scene.ended()).close_reason == "the endpoint closed: shutting down"
+        assert await _closed_by() == (
+            scene.computer.endpoint.host_name,
+            "the endpoint closed: shutting down",
+        )
 
     async def test_waits_while_a_tab_is_open(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
@@ -177,3 +192,9 @@ class TestEnding:
         assert (await hear(tab, "state"))["state"] == "CLOSED"
         stored = await scene.ended()
         assert (stored.state, stored.close_reason) == ("CLOSED", "the connection was lost")
+
+
+async def _closed_by() -> tuple[str, str]:
+    """Return who ended the one session, and why, as the audit log tells it."""
+    row = await AuditEvent.objects.aget(action="session.close")
+    return row.actor_name, row.detail["reason"]

@@ -26,6 +26,7 @@ from directconnect.models import Session
 from directconnect.services import (
     ABANDONED_AFTER,
     SESSIONS_PER_USER,
+    SYSTEM,
     TICKET_LIFE,
     attach_endpoint,
     close_abandoned_sessions,
@@ -175,6 +176,12 @@ class TestAttachEndpoint:
             attach_endpoint(session.pk, **shown)
 
 
+def _closings() -> list[tuple[str, str]]:
+    """List who ended sessions, and why, as the audit log tells it."""
+    rows = AuditEvent.objects.filter(action="session.close").order_by("sequence")
+    return [(row.actor_name, row.detail["reason"]) for row in rows]
+
+
 class TestEnd:
     def test_is_recorded_once(self, session: Session, actor: Actor) -> None:
         close_session(session, actor=actor, now=SOON)
@@ -185,15 +192,23 @@ class TestEnd:
         assert AuditEvent.objects.filter(action="session.close").count() == 1
 
     def test_comes_when_the_endpoint_goes(self, session: Session) -> None:
-        assert record_session_ended(session.pk, reason="r" * 1000, now=SOON)
-        assert not record_session_ended(session.pk, reason="again", now=SOON)
+        peer = Actor("web-1", source_address="192.0.2.10")
+
+        assert record_session_ended(session.pk, actor=peer, reason="r" * 1000, now=SOON)
+        assert not record_session_ended(session.pk, actor=SYSTEM, reason="again", now=SOON)
+
         assert len(Session.objects.get().close_reason) == 255
+        row = AuditEvent.objects.get(action="session.close")
+        assert (row.actor_name, row.actor_id, row.source_address) == ("web-1", None, "192.0.2.10")
+        assert row.subject_id == str(session.endpoint_id)
+        assert row.detail == {"session": str(session.pk), "reason": "r" * 255}
 
     def test_comes_when_the_endpoint_is_revoked(self, session: Session) -> None:
         close_sessions_of_revoked(endpoint_id=session.endpoint_id, at=SOON)
 
         stored = Session.objects.get()
         assert (stored.state, stored.close_reason) == ("CLOSED", "the endpoint was revoked")
+        assert _closings() == [("sessions", "the endpoint was revoked")]
 
     def test_shows_at_the_next_look_of_the_one_who_carries_it(
         self, session: Session, actor: Actor
@@ -217,3 +232,7 @@ class TestEnd:
 
         states = dict(Session.objects.values_list("pk", "state"))
         assert states == {session.pk: "FAILED", joined.pk: "CLOSED"}
+        assert _closings() == [
+            ("sessions", "the endpoint did not dial in"),
+            ("sessions", "the sessions service was lost"),
+        ]

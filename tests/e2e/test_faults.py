@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("machine"),
 ]
 
 HOUR = "+3600s"

@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.browser,
     pytest.mark.timeout(420),
-    pytest.mark.xdist_group("machine"),
 ]
 
 

@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("e2e"),
 ]
 
 GIBIBYTE = 1 << 30

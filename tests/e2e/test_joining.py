@@ -27,7 +27,6 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("machine"),
 ]
 
 PORTS = (GATEWAY_PORT, SESSIONS_PORT)

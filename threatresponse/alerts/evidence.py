@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from console.core.storable import storable_text
 from protocol.event_json import event_to_json
 from protocol.events import Event, Process
 from protocol.exceptions import MalformedEvent
@@ -61,11 +62,6 @@ def process_of(alert: AlertRaised) -> Process | None:
     return alert.process or alert.event.process
 
 
-def plain_text(text: str, longest: int) -> str:
-    """Return the text without NUL, which PostgreSQL does not store, and not longer than this."""
-    return text.replace("\0", "\\x00")[:longest]
-
-
 def revision_of(alert: AlertRaised) -> int:
     """Return the rule's revision, within what a column holds."""
     return min(max(alert.intel_revision, 0), _LARGEST_REVISION)
@@ -102,9 +98,12 @@ def _with_calendar(event: Event) -> Event:
 
 def _bound(shown: Any, longest_text: int, longest_list: int) -> Any:
     if isinstance(shown, str):
-        return plain_text(shown, longest_text)
+        return storable_text(shown, longest_text)
     if isinstance(shown, dict):
-        return {name: _bound(value, longest_text, longest_list) for name, value in shown.items()}
+        return {
+            storable_text(name): _bound(value, longest_text, longest_list)
+            for name, value in shown.items()
+        }
     if isinstance(shown, list | tuple):
         return [_bound(value, longest_text, longest_list) for value in shown[:longest_list]]
     return shown

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Final, Self
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q, QuerySet
 
 from threatresponse.alerts.models import Alert
+from threatresponse.alerts.selectors import with_technique
 
 PAGE: Final = 50
 LONGEST_TEXT: Final = 200
@@ -62,11 +62,7 @@ class AlertQuestion:
         if self.intel is not None:
             alerts = alerts.filter(intel_id=self.intel)
         if self.technique:
-            # SQLite cannot look into JSON by `contains`; the id has a form without signs.
-            alerts = alerts.annotate(technique_text=Cast("techniques", TextField())).filter(
-                Q(technique_text__contains=f'"{self.technique}"')
-                | Q(technique_text__contains=f'"{self.technique}.')
-            )
+            alerts = with_technique(alerts, self.technique)
         if self.text:
             # A NUL would be an error of PostgreSQL's; no stored text has one.
             text = self.text.replace("\0", "")

@@ -12,14 +12,12 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from console.access.models import User
-from console.core.admin import ReadOnlyAdmin, state_label
+from console.core.admin import ReadOnlyAdmin, page_in_shell, state_label
 from console.core.exceptions import VedetteError
 from console.core.instants import show_instant
 from console.core.requests import actor_of
@@ -58,7 +56,7 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Show what the user may see."""
-        return intel_visible_to(_user_of(request))
+        return intel_visible_to(request.user)
 
     # ------------------------------------------------------------ columns
 
@@ -143,7 +141,7 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
             messages.success(request, f"“{document.name}” was deleted.")
             return HttpResponseRedirect(reverse("admin:intel_inteldocument_changelist"))
         context = {"title": f"Delete {document.name}", "document": document, "opts": self.opts}
-        return self._page(request, "intel/delete.html", context)
+        return page_in_shell(request, "intel/delete.html", context)
 
     # ------------------------------------------------------------ for subclasses
 
@@ -161,7 +159,7 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
     def document(self, request: HttpRequest, object_id: str) -> IntelDocument:
         """Return one document that the user may see. Raises Http404."""
         try:
-            return intel_visible_to(_user_of(request)).get(pk=UUID(object_id))
+            return intel_visible_to(request.user).get(pk=UUID(object_id))
         except (ValueError, IntelDocument.DoesNotExist) as error:
             raise Http404("There is no such document.") from error
 
@@ -201,12 +199,7 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
             "may_delete": self.has_delete_permission(request),
             **self.editor_context(request, document),
         }
-        return self._page(request, "intel/editor.html", context)
-
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        return TemplateResponse(
-            request, template, {**self.admin_site.each_context(request), **context}
-        )
+        return page_in_shell(request, "intel/editor.html", context)
 
 
 def _instant(text: str) -> datetime | None:
@@ -214,9 +207,3 @@ def _instant(text: str) -> datetime | None:
         return datetime.fromisoformat(text)
     except ValueError:
         return None
-
-
-def _user_of(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Case, IntegerField, Value, When
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST, require_safe
 
+from console.core.admin import page_in_shell
 from console.core.exceptions import NotFound, VedetteError
 from console.core.instants import how_long_ago
 from console.core.requests import actor_of
@@ -55,7 +56,7 @@ def list_sessions(request: HttpRequest) -> HttpResponse:
     }
     if request.GET.get("part") == "rows":
         return TemplateResponse(request, "live/session_rows.html", context)
-    return _page(request, "live/sessions.html", context)
+    return page_in_shell(request, "live/sessions.html", context)
 
 
 @require_safe
@@ -79,7 +80,7 @@ def show_session(request: HttpRequest, session_id: UUID) -> HttpResponse:
             **search_vocabulary(session.endpoint.os),
         },
     }
-    return _page(request, "live/session.html", context)
+    return page_in_shell(request, "live/session.html", context)
 
 
 @require_POST
@@ -90,7 +91,7 @@ def open_live_session(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """
     _check_permission(request)
     try:
-        endpoint = endpoint_visible_to(request.user, endpoint_id)
+        endpoint = endpoint_visible_to(request.user, endpoint_id, permission=PERMISSION)
     except NotFound as error:
         raise Http404(error.detail) from error
     try:
@@ -146,8 +147,3 @@ def _duration(session: Session, now: datetime) -> str:
     if end - session.connected_at < timedelta(minutes=1):
         return "under a minute"
     return timesince(session.connected_at, end)
-
-
-def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    shell = admin.site.each_context(request)
-    return TemplateResponse(request, template, {**shell, **context})

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.signals import got_request_exception
 from django.http import Http404
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
@@ -18,9 +21,11 @@ from console.core.problems import MEDIA_TYPE, problem, problem_of
 # Where an error belongs to no single field, in the request's body or in a list of it.
 WHOLE: Final = "request"
 
+_log: Final = logging.getLogger(__name__)
 
-def problem_from(error: Exception, _context: Mapping[str, Any]) -> Response | None:
-    """Answer with the problem that an error is; None lets an unexpected one become a 500."""
+
+def problem_from(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Answer with the problem that an error is; of an unexpected one only the log says more."""
     if isinstance(error, VedetteError):
         set_rollback()
         return _answer(error.status, problem_of(error), _retry_header(error))
@@ -28,10 +33,21 @@ def problem_from(error: Exception, _context: Mapping[str, Any]) -> Response | No
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
-    if not isinstance(error, exceptions.APIException):
-        return None
+    elif isinstance(error, (BadRequest, SuspiciousOperation)):
+        error = exceptions.ParseError()
     set_rollback()
-    return _from_framework(error)
+    if isinstance(error, exceptions.APIException):
+        return _from_framework(error)
+    return _failure(error, context["request"])
+
+
+def _failure(error: Exception, request: Request) -> Response:
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    # As Django does for its own views: its test client raises the error again upon this.
+    got_request_exception.send(sender=problem_from, request=request._request)
+    status = http.HTTPStatus.INTERNAL_SERVER_ERROR
+    detail = "This is a fault of the console; the log of its program `web` says which."
+    return _answer(status, problem(status, "Internal server error", detail))
 
 
 def _from_framework(error: exceptions.APIException) -> Response:

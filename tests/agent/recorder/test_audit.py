@@ -20,7 +20,7 @@ from tests.agent.recorder.recording import Recording, process_of, run
 from tests.agent.recorder.test_ebpf import REFUSED
 
 # The kernel has one audit system: whoever tests it must be alone.
-pytestmark = [pytest.mark.root, pytest.mark.xdist_group("machine")]
+pytestmark = pytest.mark.root
 
 COUNTED_PROGRAMS = 300
 NO_RULES = "No rules\n"

@@ -51,6 +51,13 @@ class TestRecording:
         assert _record().sequence == 2
         assert verify_chain().is_intact
 
+    def test_stores_a_detail_that_holds_a_nul(self) -> None:
+        event = _record(detail={"reason": "be\x00cause", "names": ["\x00"]})
+
+        event.refresh_from_db()
+        assert event.detail == {"reason": "be\ufffdcause", "names": ["\ufffd"]}
+        assert verify_chain().is_intact
+
     def test_cuts_and_cleans_what_strangers_sent(self) -> None:
         stranger = Actor("x" * 1000 + "\x00", source_address="\x00")
 

@@ -45,9 +45,8 @@ class TestSignedInstructions:
         endpoint_id = uuid4()
         instruction = ReplaceCertificate(address="console.example:17475")
 
-        envelope = signing.sign_instruction(
-            instruction, audience=endpoint_id, sequence=1, issued_at=1_000, expires_at=2_000
-        )
+        sealer = signing.sealer_for(instruction, issued_at=1_000, expires_at=2_000)
+        envelope = sealer.seal(audience=endpoint_id, sequence=1)
 
         key = Ed25519PublicKey.from_public_bytes(bytes(row.public_key))
         verifier = Verifier(trusted_keys=[key], endpoint_id=endpoint_id)
@@ -55,10 +54,4 @@ class TestSignedInstructions:
 
     def test_need_a_key(self, keys_directory: Path) -> None:
         with pytest.raises(AuthorityMissing):
-            signing.sign_instruction(
-                ReplaceCertificate(address="a:1"),
-                audience="*",
-                sequence=1,
-                issued_at=1,
-                expires_at=2,
-            )
+            signing.sealer_for(ReplaceCertificate(address="a:1"), issued_at=1, expires_at=2)

@@ -7,18 +7,25 @@ from typing import Any
 import pytest
 import redis
 from django.core.cache import cache
+from django.core.exceptions import SuspiciousOperation
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from console.certificates.models import EnrolmentToken
+from console.endpoints.api.views import EnrolmentTokenViewSet
 from tests.console.api_client import PASSWORD, api_client, make_administrator, make_user
 from tests.console.computers import prepare_console
 
 pytestmark = pytest.mark.django_db
 
 TOKENS = "/api/v1/enrolment-tokens/"
+SECRET = "the password is swordfish"
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise LookupError(SECRET)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +42,55 @@ class TestProblems:
         assert answer["Content-Type"] == "application/problem+json"
         assert answer["WWW-Authenticate"].startswith("Token")
         assert answer.json()["type"] == "urn:vedette:problem:unauthorized"
+
+    def test_tell_that_the_console_failed_and_the_log_says_why(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(EnrolmentTokenViewSet, "list", _fail)
+        client = api_client(make_administrator())
+        client.raise_request_exception = False
+
+        answer = client.get(TOKENS)
+
+        assert answer.status_code == 500
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer.json()["type"] == "urn:vedette:problem:internal-server-error"
+        assert SECRET not in answer.content.decode()
+        assert SECRET in caplog.text
+        assert "Traceback" in caplog.text
+
+    def test_raise_an_unexpected_error_again_in_tests(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(EnrolmentTokenViewSet, "list", _fail)
+        client = api_client(make_administrator())
+
+        with pytest.raises(LookupError, match=SECRET):
+            client.get(TOKENS)
+
+    def test_tell_that_a_request_makes_no_sense(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: Any, **__: Any) -> None:
+            raise SuspiciousOperation(SECRET)
+
+        monkeypatch.setattr(EnrolmentTokenViewSet, "list", refuse)
+
+        answer = api_client(make_administrator()).get(TOKENS)
+
+        assert answer.status_code == 400
+        assert answer["Content-Type"] == "application/problem+json"
+        assert SECRET not in answer.content.decode()
+
+    def test_give_the_idempotency_key_back_when_the_console_failed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = api_client(make_administrator())
+        client.raise_request_exception = False
+        key = {"Idempotency-Key": "k"}
+        with monkeypatch.context() as broken:
+            broken.setattr(EnrolmentTokenViewSet, "create", _fail)
+            assert client.post(TOKENS, {"name": "office"}, headers=key).status_code == 500
+
+        assert client.post(TOKENS, {"name": "office"}, headers=key).status_code == 201
 
     def test_tell_that_a_method_does_not_exist(self) -> None:
         answer = api_client(make_administrator()).delete(TOKENS)

@@ -135,8 +135,8 @@ class TestStoreAlerts:
         store_alerts(received(enrolled_endpoint(), raised(event=event, process=nasty)))
 
         alert = Alert.objects.get()
-        assert alert.process_path == HOSTILE.replace("\0", "\\x00")
-        assert alert.event["process"]["arguments"] == [HOSTILE.replace("\0", "\\x00")]
+        assert alert.process_path == HOSTILE.replace("\0", "\ufffd")
+        assert alert.event["process"]["arguments"] == [HOSTILE.replace("\0", "\ufffd")]
 
     def test_takes_the_process_from_beside_the_event(self) -> None:
         event = FileEvent(at=AT, process=None, operation="create", path="/tmp/x")  # noqa: S108

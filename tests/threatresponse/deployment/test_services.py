@@ -11,6 +11,7 @@ import pytest
 from console.audit.models import AuditEvent
 from console.core.actor import Actor
 from console.endpoints.models import Endpoint
+from console.endpoints.reach import EVERYTHING
 from console.endpoints.services import revoke_endpoint
 from console.gateway.models import OutboundInstruction
 from protocol import codec
@@ -61,7 +62,9 @@ def rule_names(publication: IntelPublication) -> list[str]:
 
 def states() -> dict[str, str]:
     """Map host names to deployment states."""
-    listed = endpoints_with_deployment(LATER).values_list("host_name", "deployment_state")
+    listed = endpoints_with_deployment(EVERYTHING, now=LATER).values_list(
+        "host_name", "deployment_state"
+    )
     return dict(listed)
 
 
@@ -235,8 +238,10 @@ class TestDeploymentStates:
             failed.host_name: DeploymentState.FAILED,
             lags.host_name: DeploymentState.LAGGING,
         }
-        detail = endpoints_with_deployment(LATER).get(pk=failed.pk).deployment_detail
+        detail = (
+            endpoints_with_deployment(EVERYTHING, now=LATER).get(pk=failed.pk).deployment_detail
+        )
         assert detail == "disk full"
-        summary = summarise_deployment(LATER)
+        summary = summarise_deployment(EVERYTHING, now=LATER)
         assert (summary.revision, summary.rule_count) == (1, 1)
         assert summary.endpoints == dict.fromkeys(("CURRENT", "UNDER_WAY", "FAILED", "LAGGING"), 1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from detection.signals.expression import Term
 from detection.signals.parser import parse_signal
 from protocol.events import KINDS
 from threatresponse.live.vocabulary import search_vocabulary
@@ -21,7 +22,8 @@ class TestSearchVocabulary:
     def test_offers_only_what_the_language_takes(self, os: str) -> None:
         for row in search_vocabulary(os)["properties"]:
             for condition in row["conditions"]:
-                parse_signal(f"{row['name']} {condition} {value_for(condition, row['type'])}")
+                text = f"{row['name']} {condition} {value_for(condition, row['type'])}"
+                assert isinstance(parse_signal(text), Term), text
 
     def test_offers_the_kinds_that_the_system_records(self) -> None:
         assert set(search_vocabulary("windows")["kinds"]) == set(KINDS)

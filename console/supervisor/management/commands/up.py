@@ -47,8 +47,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until stopped. Raises CommandError with the reason when it cannot start."""
         began = time.monotonic()
-        # Databases and logs hold what endpoints did: whatever is made here is the owner's alone.
-        os.umask(0o077)
         self._say(f"Vedette, data in {settings.DATA_DIR}")
         supervisor = Supervisor(
             log_directory=settings.DATA_DIR / "logs", report=lambda text: self._say(f"! {text}")
