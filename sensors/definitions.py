@@ -83,12 +83,28 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     max_length: int = 1024
 
 
+JOB_COLUMNS: Final = (Column("Job ID"), Column("State"))
+"""What a HEAVY sensor answers at once: the job that it started."""
+
+JOB_PARAMETER: Final = Parameter(
+    key="job_id",
+    title="IR Job ID",
+    default="",
+    help="A name that no other job has: letters, digits, '.', '_' and '-'. Empty: one is made.",
+    max_length=64,
+)
+"""The parameter of every HEAVY sensor that names its job (SE-07)."""
+
+
 class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """One sensor.
 
     `name` is what questions say (unique without regard to case), `key` what the wire says:
     `process.running`; a user's own sensor has the key `custom.<uuid>`. `content_set` names whose
     roles may use it. `timeout` is in seconds. `example` is a question that works.
+
+    A HEAVY sensor has `JOB_COLUMNS` and `JOB_PARAMETER`: its question starts a job. What the job
+    finds has `result_columns` and is read by the sensor `job.results`.
     """
 
     key: str
@@ -103,6 +119,7 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
     example: str = ""
     timeout: float = 30.0
     aliases: tuple[str, ...] = ()
+    result_columns: tuple[Column, ...] = ()
 
     def parameter(self, key: str) -> Parameter | None:
         """Find a parameter by its key."""
