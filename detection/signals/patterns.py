@@ -40,6 +40,8 @@ def compile_pattern(pattern: str) -> Pattern:
     options.max_mem = MAX_MEMORY_BYTES
     options.case_sensitive = False
     options.dot_nl = True
+    # Nobody asks for groups, and finding them costs minutes for some patterns on a long text.
+    options.never_capture = True
     try:
         return cast(Pattern, re2.compile(pattern, options))
     except re2.error as error:
