@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name
 from console.core.private_files import locked_directory, write_private_file
 from console.endpoints.exceptions import BundleIncomplete
 
-PACKAGES: Final = ("agent", "detection", "eventstore", "protocol")
+PACKAGES: Final = ("agent", "detection", "eventstore", "protocol", "sensors")
 SERVICE_UNIT: Final = "deploy/vedette-agent.service"
 MANIFEST: Final = "manifest.json"
 DISTRIBUTIONS: Final = (
@@ -36,10 +36,8 @@ DISTRIBUTIONS: Final = (
     "apsw-sqlite3mc",
     "cryptography",
     "google-re2",
-    "lark",
     "msgspec",
     "psutil",
-    "uvloop",
     "websockets",
     "zstandard",
 )

@@ -60,7 +60,7 @@ def bind(expression: Expression) -> tuple[Binding, ...]:
 def push_negations(expression: Expression, *, negate: bool = False) -> Expression:
     """Write an expression without `Not`: negations move into the terms (De Morgan)."""
     if isinstance(expression, Term):
-        return replace(expression, negated=expression.negated != negate)
+        return replace(expression, negated=not expression.negated) if negate else expression
     if isinstance(expression, Not):
         return push_negations(expression.part, negate=not negate)
     join = all_of if isinstance(expression, And) != negate else any_of

@@ -51,14 +51,28 @@ class RuleStatistics:
     nanoseconds: int = 0
 
 
-@dataclass(slots=True)
 class _Rule:
-    """One Signal on one kind of event."""
+    """One Signal on one kind of event.
 
-    statistics: RuleStatistics
-    expression: Expression
-    read: Callable[[Event], Row]
-    check: Check
+    `check` is None until `compile` was called, and that is when the prefilter lets the rule
+    through for the first time: of hundreds of rules a few dozen ever come so far on one computer,
+    and the others shall not lie in its memory compiled.
+    """
+
+    __slots__ = ("check", "expression", "read", "statistics")
+
+    def __init__(self, statistics: RuleStatistics, expression: Expression) -> None:
+        """Take a reader of just the properties that the rule names: most name two."""
+        self.statistics = statistics
+        self.expression = expression
+        self.read: Callable[[Event], Row] = generate_reader(_named(expression))
+        self.check: Check | None = None
+
+    def compile(self) -> Check:
+        """Make and keep the check of what `read` returns."""
+        places = {name: column for column, name in enumerate(_named(self.expression))}
+        self.check = compile_check(self.expression, places)
+        return self.check
 
 
 class Engine:
@@ -121,15 +135,12 @@ class _Program:
         rules: list[tuple[RuleStatistics, Expression]],
         timer: Callable[[], int] | None,
     ) -> None:
-        required = [required_literals(expression) for _, expression in rules]
-        self._rules = [_make_rule(statistics, expression) for statistics, expression in rules]
-        self._always = [i for i, literals in enumerate(required) if not literals]
+        self._rules = [_Rule(statistics, expression) for statistics, expression in rules]
+        self._prefilter = Prefilter(required_literals(expression) for _, expression in rules)
+        self._always = self._prefilter.always
         for index in self._always:
             self._rules[index].statistics.always = True
-        searched = list(dict.fromkeys(lit.property for some in required for lit in some or ()))
-        delimited = {name: column for column, name in enumerate(searched)}
-        self._prefilter = Prefilter([literals or () for literals in required], delimited)
-        self._write = generate_writer(tuple(searched))
+        self._write = generate_writer(self._prefilter.properties)
         self._timer = timer
 
     def evaluate(self, event: Event) -> list[Match]:
@@ -166,7 +177,7 @@ class _Program:
         hits = []
         for index in self._always:
             rule = self._rules[index]
-            check, read, statistics = rule.check, rule.read, rule.statistics
+            check, read, statistics = rule.check or rule.compile(), rule.read, rule.statistics
             began = self._timer() if self._timer else 0
             true = [position for position, event in enumerate(events) if check(read(event))]
             statistics.nanoseconds += self._timer() - began if self._timer else 0
@@ -186,22 +197,20 @@ class _Program:
             if timer is not None and statistics.evaluations % _TIMED_EVERY == 0:
                 true = _timed(rule, event, timer)
             else:
-                true = rule.check(rule.read(event))
+                true = (rule.check or rule.compile())(rule.read(event))
             if true:
                 statistics.matches += 1
                 hits.append(index)
         return hits
 
 
-def _make_rule(statistics: RuleStatistics, expression: Expression) -> _Rule:
-    """Compile a rule with a reader of just the properties that it names: most name two."""
-    named = tuple(sorted({term.property for term in terms_in(expression)}))
-    places = {name: column for column, name in enumerate(named)}
-    return _Rule(statistics, expression, generate_reader(named), compile_check(expression, places))
+def _named(expression: Expression) -> tuple[str, ...]:
+    return tuple(sorted({term.property for term in terms_in(expression)}))
 
 
 def _timed(rule: _Rule, event: Event, timer: Callable[[], int]) -> bool:
+    check = rule.check or rule.compile()
     began = timer()
-    true = rule.check(rule.read(event))
+    true = check(rule.read(event))
     rule.statistics.nanoseconds += (timer() - began) * _TIMED_EVERY
     return true

@@ -9,7 +9,7 @@ be found where it does not count (a false candidate costs one evaluation); it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import ahocorasick_rs
@@ -55,17 +55,29 @@ def required_literals(expression: Expression) -> frozenset[Literal] | None:
 
 
 class Prefilter:
-    """One automaton over the literals of many rules; rules are numbers."""
+    """One automaton over the literals of many rules; rules are numbers.
 
-    def __init__(self, literals: Sequence[Iterable[Literal]], columns: dict[str, int]) -> None:
-        """Build from the literals of each rule; `columns` gives each property its delimiter."""
-        owners: dict[str, list[int]] = {}
+    `properties` are those that a haystack must hold, in this order. `always` are the rules without
+    literals, which are no candidates of any haystack and must be evaluated on every event.
+    """
+
+    def __init__(self, literals: Iterable[Collection[Literal] | None]) -> None:
+        """Build from the literals of each rule; they are looked at once, one rule at a time."""
+        columns: dict[str, int] = {}
+        owners: dict[str, tuple[int, ...]] = {}
+        self.always: list[int] = []
         for rule, required in enumerate(literals):
+            if not required:
+                self.always.append(rule)
+                continue
             for literal in required:
-                owned = owners.setdefault(_pattern_of(literal, columns), [])
+                column = columns.setdefault(literal.property, len(columns))
+                pattern = _pattern_of(literal, delimiter_of(column))
+                owned = owners.get(pattern, ())
                 if rule not in owned[-1:]:
-                    owned.append(rule)
-        self._owners = [tuple(rules) for rules in owners.values()]
+                    owners[pattern] = (*owned, rule)
+        self.properties = tuple(columns)
+        self._owners = list(owners.values())
         self._find = ahocorasick_rs.AhoCorasick(
             list(owners), store_patterns=False
         ).find_matches_as_indexes
@@ -104,8 +116,7 @@ class Prefilter:
 _NOBODY: set[int] = set()
 
 
-def _pattern_of(literal: Literal, columns: dict[str, int]) -> str:
-    delimiter = delimiter_of(columns[literal.property])
+def _pattern_of(literal: Literal, delimiter: str) -> str:
     start = delimiter if literal.at_start else ""
     end = delimiter if literal.at_end else ""
     return f"{start}{literal.text}{end}"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.exceptions import NeverTogether
-from detection.signals.compiler import CompiledSignal, compile_signal
+from detection.signals.compiler import Check, CompiledSignal, compile_check, compile_signal
 from detection.signals.direct import matches_directly
 from detection.signals.engine import Engine
 from detection.signals.expression import Expression
@@ -192,6 +192,28 @@ class TestStatistics:
         engine.evaluate(STARTED)
 
         assert [s.signal_id for s in engine.statistics()] == ["dear", "cheap"]
+
+
+class TestCompiling:
+    def test_waits_until_the_prefilter_lets_a_rule_through(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        compiled: list[Expression] = []
+
+        def watched(expression: Expression, columns: dict[str, int]) -> Check:
+            compiled.append(expression)
+            return compile_check(expression, columns)
+
+        monkeypatch.setattr("detection.signals.engine.compile_check", watched)
+        common = compile_signal("common", "process.path contains curl")
+        engine = Engine([common, compile_signal("rare", "process.path contains mimikatz")])
+
+        before = list(compiled)
+        found = [engine.evaluate(STARTED), engine.evaluate(STARTED)]
+
+        assert before == []
+        assert [[match.signal_id for match in matches] for matches in found] == [["common"]] * 2
+        assert compiled == [common.expression]
 
 
 class TestAgreement:

@@ -175,6 +175,29 @@ class TestRefusals:
         assert reason in error.reason
         assert not expected or expected in error.expected
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("", ("(", "NOT", "object.property")),
+            ("process.path is x )", ("AND", "OR", "the end")),
+            ("(process.path is x", (")", "AND", "OR")),
+            ("process.path is", ("'value'", "NOT", "null", "value")),
+            ("process.path is not", ("'value'", "null", "value")),
+            ("process.path contains", ("'value'", "NOT", "value")),
+            ("process.path contains not", ("'value'", "value")),
+            ("process.path starts x", ("with",)),
+            ("process.path in x", ("cidr",)),
+            (
+                "process.path not is x",
+                ("contains", "ends with", "in cidr", "matches", "starts with"),
+            ),
+        ],
+    )
+    def test_name_all_that_could_have_stood_there(
+        self, text: str, expected: tuple[str, ...]
+    ) -> None:
+        assert refused(text).expected == expected
+
     def test_show_everything_in_one_sentence(self) -> None:
         assert str(refused("process.pth is x")) == (
             "line 1, column 1: no event has a property process.pth"
@@ -243,6 +266,17 @@ class TestRefusals:
     )
     def test_end_in_bounded_time(self, text: str) -> None:
         assert isinstance(refused(text), SignalError)
+
+    @pytest.mark.parametrize("opening", ["(", "NOT "])
+    def test_are_of_the_64th_level(self, opening: str) -> None:
+        closing = ")" if opening == "(" else ""
+        text = "process.path is x"
+
+        assert parse_expression(opening * 63 + text + closing * 63)
+        error = refused(opening * 64 + text + closing * 64)
+
+        assert "nested deeper than 64 levels" in error.reason
+        assert error.column == 63 * len(opening) + 1
 
     def test_count_nesting_not_repetition(self) -> None:
         side_by_side = " AND ".join(["NOT (process.path is x)"] * 100)

@@ -50,8 +50,7 @@ class TestPrefilter:
                 [Literal(PATH, "ab", at_end=True)],
                 [Literal(PATH, "ab", at_start=True, at_end=True)],
                 [Literal(PATH, "ab"), Literal(PATH, "xx")],
-            ],
-            {PATH: 0},
+            ]
         )
         mark = delimiter_of(0)
 
@@ -61,7 +60,7 @@ class TestPrefilter:
         assert filtered.candidates(f"{mark}a{mark}") == set()
 
     def test_finds_the_events_of_a_batch(self) -> None:
-        filtered = Prefilter([[Literal(PATH, "ab")], [Literal(PATH, "b")]], {PATH: 0})
+        filtered = Prefilter([[Literal(PATH, "ab")], [Literal(PATH, "b")]])
         haystacks = ["x", "ab", "x", "x", "b", "ab", "x"]
 
         found = list(filtered.candidates_in_batch(haystacks))
@@ -69,6 +68,13 @@ class TestPrefilter:
         assert found == [(1, {0, 1}), (4, {1}), (5, {0, 1})]
         assert list(filtered.candidates_in_batch(["x"])) == []
         assert list(filtered.candidates_in_batch([])) == []
+
+    def test_names_the_properties_to_write_and_the_rules_it_cannot_hold_back(self) -> None:
+        filtered = Prefilter([[Literal("file.path", "a")], None, [Literal(PATH, "b")], []])
+
+        assert filtered.properties == ("file.path", PATH)
+        assert filtered.always == [1, 3]
+        assert filtered.candidates("ab") == {0, 2}
 
     def test_has_delimiters_for_any_number_of_columns(self) -> None:
         assert len({delimiter_of(column) for column in range(31)}) == 31
