@@ -45,6 +45,53 @@ class EndpointOperation:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPermission:
+    """One row of the matrix of roles: what may be done, in the words of the guides.
+
+    `key` names it for ever, in the database too. `implies` are the permissions that routes check,
+    each `app_label.codename`; `provides` the keys of the named permissions that come with this
+    one; `content` what it grants on content sets, as (content set, key). With `per_content_set`
+    the permission itself is granted on content sets, one by one. `reference` is the requirement
+    that asks for it, and `meaning` completes "Whoever has it may ...".
+    """
+
+    key: str
+    title: str
+    section: str
+    meaning: str
+    reference: str = ""
+    implies: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    content: tuple[tuple[str, str], ...] = ()
+    per_content_set: bool = False
+    on_endpoints: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeededContentSet:
+    """A content set that every console has. A reserved one holds what the console is made of."""
+
+    name: str
+    description: str
+    reserved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SeededRole:
+    """A role that every console has and nobody changes: `content` as in `NamedPermission`.
+
+    `permissions` and `content` list what comes with something else, too.
+    """
+
+    key: str
+    name: str
+    description: str
+    reference: str = ""
+    permissions: frozenset[str] = frozenset()
+    content: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """What one module adds to the console.
 
@@ -65,6 +112,9 @@ class Module:
     websocket_routes: str = ""
     home: str = ""
     endpoint_operations: Sequence[EndpointOperation] = ()
+    permissions: Sequence[NamedPermission] = ()
+    roles: Sequence[SeededRole] = ()
+    content_sets: Sequence[SeededContentSet] = ()
 
 
 _modules: dict[str, Module] = {}

@@ -3,6 +3,7 @@ from django.utils.module_loading import import_string
 
 from console.endpoints.hooks import endpoint_revoked
 from console.modules import Module, register_module
+from directconnect.permissions import CONTENT_SETS, PERMISSIONS, ROLES
 
 
 class DirectConnectConfig(AppConfig):
@@ -19,6 +20,9 @@ class DirectConnectConfig(AppConfig):
                 name="directconnect",
                 api_urls="directconnect.api.urls",
                 websocket_routes="directconnect.websocket_urls.routes",
+                permissions=PERMISSIONS,
+                roles=ROLES,
+                content_sets=CONTENT_SETS,
             )
         )
         endpoint_revoked.connect(

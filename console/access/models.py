@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group
 from django.db import models
@@ -39,6 +39,8 @@ class Role(Group):
 
     key = models.CharField(max_length=64, unique=True, null=True, blank=True, editable=False)
     description = models.TextField(blank=True)
+
+    objects: ClassVar[models.Manager[Role]] = models.Manager()  # type: ignore[assignment]  # the group's finds groups, without our fields
 
     class Meta:
         verbose_name = "role"

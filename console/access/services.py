@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,9 +16,16 @@ from django.http import HttpRequest
 from knox.models import AuthToken
 from knox.settings import knox_settings
 
+from console.access.administrators import (
+    check_administrator,
+    keep_an_administrator,
+    lock_administrators,
+)
 from console.access.exceptions import CredentialsRefused
 from console.access.login_attempts import refuse_if_guessing
-from console.access.models import User
+from console.access.models import Role, User
+from console.access.roles import set_user_roles
+from console.access.strength import is_no_weaker
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
 from console.core.exceptions import InvalidInput, NotAllowed
@@ -60,12 +67,18 @@ def ensure_first_administrator(*, password: str, actor: Actor, now: datetime) ->
 
 @transaction.atomic(durable=True)
 def create_user(
-    *, username: str, password: str, fields: Mapping[str, Any], actor: Actor, now: datetime
+    *,
+    username: str,
+    password: str,
+    fields: Mapping[str, Any],
+    roles: Iterable[Role] | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> User:
-    """Make a user. `fields` are of `CHANGEABLE`.
+    """Make a user. `fields` are of `CHANGEABLE`; `roles` are what they may do.
 
     Raises `InvalidInput` for a name that is taken or unfit and for a weak password, `NotAllowed`
-    when somebody who is no administrator gives powers.
+    when somebody who is no administrator gives powers or roles.
     """
     _check_powers(None, fields, actor)
     user = User(username=username, **_changeable(fields))
@@ -75,26 +88,39 @@ def create_user(
     record_audit_event(
         actor=actor, action="user.create", subject=user, detail=_loggable(fields), now=now
     )
+    if roles is not None:
+        set_user_roles(user, roles, actor=actor, now=now)
     return user
 
 
 @transaction.atomic(durable=True)
-def change_user(user: User, *, fields: Mapping[str, Any], actor: Actor, now: datetime) -> User:
+def change_user(
+    user: User,
+    *,
+    fields: Mapping[str, Any],
+    roles: Iterable[Role] | None = None,
+    actor: Actor,
+    now: datetime,
+) -> User:
     """Change a user; one who is no longer active loses every API token.
 
-    Raises `InvalidInput`, or `NotAllowed` when the actor may do less than the user, or when the
-    last administrator would be gone.
+    Their roles stay where `roles` is None.
+
+    Raises `InvalidInput`, `NotAllowed` when the actor may do less than the user, or
+    `LastAdministrator`.
     """
+    lock_administrators()
     _check_powers(user, fields, actor)
     _check_not_stronger(user, actor)
     for name, value in _changeable(fields).items():
         setattr(user, name, value)
     _save(user)
-    if not User.objects.filter(is_superuser=True, is_active=True).exists():
-        raise NotAllowed("Nobody could administer the console after this.")
+    keep_an_administrator()
     record_audit_event(
         actor=actor, action="user.change", subject=user, detail=_loggable(fields), now=now
     )
+    if roles is not None:
+        set_user_roles(user, roles, actor=actor, now=now)
     return user
 
 
@@ -148,10 +174,8 @@ def _check_powers(user: User | None, fields: Mapping[str, Any], actor: Actor) ->
     touches_powers = any(fields.get(name) for name in _POWERS) or (
         user is not None and (user.is_superuser or bool(_POWERS & fields.keys()))
     )
-    if not touches_powers or actor.user_id is None:
-        return
-    if not User.objects.filter(pk=actor.user_id, is_superuser=True, is_active=True).exists():
-        raise NotAllowed("Only an administrator may do this to an administrator.")
+    if touches_powers:
+        check_administrator(actor, "Only an administrator may do this to an administrator.")
 
 
 def _check_not_stronger(user: User, actor: Actor) -> None:
@@ -159,10 +183,7 @@ def _check_not_stronger(user: User, actor: Actor) -> None:
     if actor.user_id is None or actor.user_id == user.pk:
         return
     acting = User.objects.filter(pk=actor.user_id).first()
-    # As if active: an inactive user has no permissions, and may become active again.
-    target = User.objects.get(pk=user.pk)
-    target.is_active = True
-    if acting is None or not target.get_all_permissions() <= acting.get_all_permissions():
+    if acting is None or not is_no_weaker(acting, user):
         raise NotAllowed(f"{user} may do what you may not: ask an administrator.")
 
 

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 
 from console.modules import MenuEntry, Module, register_module
+from threatresponse.permissions import PERMISSIONS
+from threatresponse.roles import CONTENT_SETS, ROLES
 
 
 class IntelConfig(AppConfig):
@@ -26,5 +28,9 @@ class IntelConfig(AppConfig):
                     ),
                 ),
                 api_urls="threatresponse.intel.api.urls",
+                # Of all of Threat Response: every other app of it stands on this one.
+                permissions=PERMISSIONS,
+                roles=ROLES,
+                content_sets=CONTENT_SETS,
             )
         )

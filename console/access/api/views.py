@@ -9,21 +9,24 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, NotFound
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from console.access.api.filtersets import UserFilterSet
+from console.access.api.permissions import IsAdministrator
 from console.access.api.serializers import (
     ChangedUserSerializer,
     CredentialsSerializer,
+    EffectiveAccessSerializer,
     IssuedTokenSerializer,
     NewUserSerializer,
     PasswordSerializer,
     UserSerializer,
 )
+from console.access.effective import effective_access
 from console.access.models import User
 from console.access.services import (
     change_user,
@@ -79,7 +82,7 @@ class LogoutView(APIView):
 class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceViewSet):
     """The people and scripts that use this console."""
 
-    queryset = User.objects.all()
+    queryset = User.objects.prefetch_related("groups")
     serializer_class = UserSerializer
     filterset_class = UserFilterSet
     lookup_value_converter = "int"
@@ -101,6 +104,7 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceView
         user = create_user(
             username=fields.pop("username"),
             password=fields.pop("password"),
+            roles=fields.pop("groups", None),
             fields=fields,
             actor=self.actor(),
             now=timezone.now(),
@@ -113,10 +117,15 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceView
         user = self.get_object()
         wish = ChangedUserSerializer(user, data=request.data, partial=True)
         wish.is_valid(raise_exception=True)
+        fields = dict(wish.validated_data)
         changed = change_user(
-            user, fields=wish.validated_data, actor=self.actor(), now=timezone.now()
+            user,
+            roles=fields.pop("groups", None),
+            fields=fields,
+            actor=self.actor(),
+            now=timezone.now(),
         )
-        return Response(UserSerializer(changed).data)
+        return Response(UserSerializer(User.objects.get(pk=changed.pk)).data)
 
     @extend_schema(request=PasswordSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
@@ -131,3 +140,16 @@ class UserViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceView
             now=timezone.now(),
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=EffectiveAccessSerializer)
+    @action(
+        detail=True,
+        methods=["get"],
+        url_path="effective-access",
+        permission_classes=(IsAuthenticated,),
+    )
+    def effective_access(self, request: Request, pk: int) -> Response:
+        """Say what a user may do, where, and why: of oneself, or of anybody for administrators."""
+        if pk != request.user.pk and not IsAdministrator().has_permission(request, self):
+            raise NotFound
+        return Response(EffectiveAccessSerializer(effective_access(self.get_object())).data)

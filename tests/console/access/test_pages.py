@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 import redis
-from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from knox.models import AuthToken
 
-from console.access.models import User
+from console.access.models import Role, User
 from console.audit.models import AuditEvent
 from tests.console.api_client import PASSWORD, make_user
-from tests.console.pages import browser
+from tests.console.pages import browser, messages_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NEW = "another long pass phrase"
 TWICE = {"password1": NEW, "password2": NEW, "usable_password": "true", "set-password": "1"}
+BOB = {"username": "bob", "own_password": PASSWORD}
 OWN = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
 
 
@@ -74,31 +74,55 @@ class TestOnesOwnPassword:
 
 class TestPowers:
     def test_that_were_given_stand_in_the_audit_log(self) -> None:
-        group = Group.objects.create(name="analysts")
-        permission = Permission.objects.get(codename="open_session")
+        user, role = make_user("bob"), Role.objects.get(key="threat_response_user")
 
         browser(name="root", is_superuser=True).post(
-            f"/auth/group/{group.pk}/change/", {"name": "analysts", "permissions": permission.pk}
+            f"/access/user/{user.pk}/change/", {**BOB, "is_active": "on", "roles": role.pk}
         )
 
-        event = AuditEvent.objects.get(action="group.change")
-        assert event.detail["permissions"] == ["directconnect.open_session"]
+        event = AuditEvent.objects.get(action="user.set_roles")
+        assert (event.actor_name, event.subject_name) == ("root", "bob")
+        assert event.detail == {"added": ["Threat Response User"], "removed": []}
+
+    def test_are_not_given_without_the_administrators_own_password(self) -> None:
+        user, role = make_user("bob"), Role.objects.get(key="threat_response_user")
+        wish = {**BOB, "is_active": "on", "roles": role.pk, "own_password": "a guess"}
+
+        page = browser(name="root", is_superuser=True).post(f"/access/user/{user.pk}/change/", wish)
+
+        assert "This is not your password." in text_of(page)
+        assert not user.groups.exists()
+
+    def test_of_other_kinds_change_without_it(self) -> None:
+        user = make_user("bob")
+        wish = {**BOB, "is_active": "on", "email": "bob@example.org", "own_password": ""}
+
+        browser(name="root", is_superuser=True).post(f"/access/user/{user.pk}/change/", wish)
+
+        user.refresh_from_db()
+        assert user.email == "bob@example.org"
 
     def test_end_with_a_user_that_is_made_inactive(self) -> None:
         user = make_user("bob")
         AuthToken.objects.create(user)
 
-        browser(name="root", is_superuser=True).post(
-            f"/access/user/{user.pk}/change/",
-            {
-                "username": "bob",
-                "time_zone": "UTC",
-                "date_joined_0": "2026-01-01",
-                "date_joined_1": "00:00:00",
-            },
-        )
+        browser(name="root", is_superuser=True).post(f"/access/user/{user.pk}/change/", BOB)
 
         user.refresh_from_db()
         assert not user.is_active
         assert not AuthToken.objects.exists()
         assert AuditEvent.objects.get(action="user.change").detail["is_active"] is False
+
+    def test_of_the_last_administrator_are_not_lost_with_the_password(self) -> None:
+        client = browser(name="root", is_superuser=True)
+        root = User.objects.get(username="root")
+
+        answer = client.post(
+            f"/access/user/{root.pk}/password/",
+            {"usable_password": "false", "unset-password": "1"},
+            follow=True,
+        )
+
+        root.refresh_from_db()
+        assert messages_of(answer) == ["Nobody could administer the console after this."]
+        assert root.has_usable_password()
