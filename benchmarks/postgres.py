@@ -19,8 +19,11 @@ def _binaries() -> Path:
 
 
 @contextlib.contextmanager
-def postgres(directory: Path) -> Iterator[str]:
-    """Run a server on a Unix socket in `directory` and yield its database URL."""
+def postgres(directory: Path, *, durable: bool = True) -> Iterator[str]:
+    """Run a server on a Unix socket in `directory` and yield its database URL.
+
+    One that is not durable would lose data if the machine failed, and empties tables at once.
+    """
     # It refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     directory.mkdir(parents=True)
@@ -33,6 +36,8 @@ def postgres(directory: Path) -> Iterator[str]:
 
     run(str(binaries / "initdb"), "-D", str(cluster), "-U", "vedette", "-A", "trust", "-E", "UTF8")
     options = f"-c listen_addresses= -c unix_socket_directories={directory}"
+    if not durable:
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
     log = str(directory / "log")
     run(str(binaries / "pg_ctl"), "-D", str(cluster), "-l", log, "-w", "-o", options, "start")
     try:

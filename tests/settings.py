@@ -10,7 +10,15 @@ if _mark not in os.environ:
     os.environ[_mark] = tempfile.mkdtemp(prefix="vedette-test-")
 os.environ["VEDETTE_DATA"] = os.environ[_mark]
 
+from console.core.database import database_from_url  # noqa: E402
 from console.settings import *  # noqa: E402, F403 - the data directory comes first
+
+if "VEDETTE_TEST_POSTGRES" in os.environ:
+    # Not by DATABASE_URL, which programs that a test starts would inherit.
+    DATABASES["default"] = database_from_url(  # noqa: F405 - from the star above
+        f"postgresql://vedette@/vedette?host={os.environ['VEDETTE_TEST_POSTGRES']}",
+        default_path=DATA_DIR,  # noqa: F405 - from the star above
+    )
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

