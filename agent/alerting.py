@@ -14,13 +14,12 @@ from uuid import UUID, uuid4
 import msgspec
 
 from agent.delivery import Delivery
-from agent.intel import Intel
+from agent.intel import DeployedRule, Intel
 from agent.outbox import Outbox
 from agent.throttle import AlertThrottle
 from protocol.codec import UPWARD
 from protocol.events import Event, Process, ProcessStarted
 from protocol.exceptions import MessageTooLarge
-from protocol.instructions import SignalRule
 from protocol.messages import AlertRaised, MatchedTerm
 
 # Twice what an analyst reads of one term. 24 terms of this are far below the limit of a message.
@@ -85,7 +84,7 @@ def _was_running_before(event: Event) -> bool:
     return isinstance(event, ProcessStarted) and event.already_running
 
 
-def _alert(rule: SignalRule, event: Event, matched: list[MatchedTerm]) -> AlertRaised:
+def _alert(rule: DeployedRule, event: Event, matched: list[MatchedTerm]) -> AlertRaised:
     shortened = [
         msgspec.structs.replace(term, found=_cut(term.found, FOUND_CHARACTERS)) for term in matched
     ]

@@ -2,7 +2,7 @@
 
 Whoever steals a console (with its signing key) can have an endpoint do what stands in this
 table, and nothing else: an instruction without a row is refused. Each row is one sentence in the
-threat model. No handler takes a path, a file name or a command from the console.
+threat model. Only questions carry what an endpoint runs: scripts of users, signed with the rest.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from agent.instructions import Handler
 from protocol.instructions import (
     ApplyIntel,
+    AskQuestion,
     Instruction,
     OpenSession,
     ReplaceCertificate,
@@ -33,6 +34,9 @@ class Powers(Protocol):
 
     async def replace_certificate(self, instruction: ReplaceCertificate) -> str:
         """Renew the certificate."""
+
+    async def answer_question(self, instruction: AskQuestion) -> str:
+        """Run sensors and keep their answer for the console."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,13 @@ CAPABILITIES = (
         EVERYWHERE,
         "Make a new key and have it certified by the pinned CA, for the same endpoint.",
         lambda powers: powers.replace_certificate,
+    ),
+    Capability(
+        AskQuestion,
+        EVERYWHERE,
+        "Run the sensors of this agent, and scripts that came signed with the question, as the "
+        "agent's user in a bounded process, and send back what they print.",
+        lambda powers: powers.answer_question,
     ),
 )
 

@@ -1,31 +1,28 @@
 """The agent's command line: what a person, an installer and systemd say to it.
 
-Exit codes: 0 done; 1 refused or failed, with one sentence on standard error; 2 wrong usage;
-3 no agent runs here; 4 this endpoint is not enrolled.
+The exit codes are those of `outcomes`.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from agent import __version__
+from agent.addresses import Address, read_address
 from agent.commands import (
+    ask_here,
     enrol_endpoint,
+    list_sensors,
     record_events,
     remove_everything,
+    renew_identity,
     run_agent,
     show_status,
 )
 from agent.directories import Directories
-from agent.exceptions import AgentError, NotEnrolled, NotRunning
-from eventstore.exceptions import EventStoreError
-
-FAILED = 1
-NOT_RUNNING = 3
-NOT_ENROLLED = 4
+from agent.outcomes import outcome_of
 
 EPILOG = """\
 exit codes:
@@ -40,21 +37,7 @@ exit codes:
 def main(arguments: Sequence[str]) -> int:
     """Carry out one command and return its exit code."""
     given = _parser().parse_args(arguments)
-    try:
-        return int(given.command(given))
-    except NotRunning as error:
-        return _failed(error, NOT_RUNNING)
-    except NotEnrolled as error:
-        return _failed(error, NOT_ENROLLED)
-    except (AgentError, EventStoreError, OSError) as error:
-        return _failed(error, FAILED)
-    except KeyboardInterrupt:
-        return FAILED
-
-
-def _failed(error: Exception, code: int) -> int:
-    sys.stderr.write(f"vedette-agent: {error}\n")
-    return code
+    return outcome_of(lambda: int(given.command(given)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,8 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_enroll(commands)
     _add_run(commands)
+    _add_renew(commands)
     _add_status(commands)
     _add_record(commands)
+    _add_ask(commands)
+    _add_sensors(commands)
     _add_uninstall(commands)
     return parser
 
@@ -117,6 +103,24 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.set_defaults(command=lambda given: run_agent(_directories(given), verbose=given.verbose))
 
 
+def _add_renew(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    renew = commands.add_parser(
+        "renew",
+        help="get a new certificate for a new key",
+        description="Get a new certificate for a new key, with the present one as proof. The "
+        "running agent does so by itself when two thirds of the certificate's life are over.",
+    )
+    renew.add_argument(
+        "--console",
+        type=_address,
+        metavar="HOST:PORT",
+        help="where to ask, instead of the place that enrolment named",
+    )
+    renew.set_defaults(
+        command=lambda given: renew_identity(_directories(given), console=given.console)
+    )
+
+
 def _add_status(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     status = commands.add_parser(
         "status",
@@ -144,6 +148,35 @@ def _add_record(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="a file that is replaced, or - for standard output",
     )
     record.set_defaults(command=lambda given: record_events(given.seconds, given.output))
+
+
+def _add_ask(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ask = commands.add_parser(
+        "ask",
+        help="run one sensor on this computer and print its rows",
+        description="Run one sensor on this computer, isolated as for a console, and print its "
+        "rows. Needs no console and no enrolment.",
+    )
+    ask.add_argument("sensor", help="its key or its name: see `sensors`")
+    ask.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="fill in one of its parameters",
+    )
+    ask.set_defaults(
+        command=lambda given: ask_here(_directories(given), given.sensor, given.parameter)
+    )
+
+
+def _add_sensors(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sensors = commands.add_parser(
+        "sensors",
+        help="list what this computer can be asked",
+        description="List the sensors that this computer answers, with their parameters.",
+    )
+    sensors.set_defaults(command=lambda given: list_sensors(_directories(given)))
 
 
 def _add_uninstall(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -174,6 +207,13 @@ def _enroll(given: argparse.Namespace) -> int:
 
 def _directories(given: argparse.Namespace) -> Directories:
     return Directories.under(given.home) if given.home else Directories.of_this_computer()
+
+
+def _address(text: str) -> Address:
+    try:
+        return read_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seconds(text: str) -> float:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from agent.agent_log import begin_log
+from agent.addresses import Address
 from agent.directories import Directories
-from agent.enrolment import TrustAnchor, enrol
-from agent.event_loop import new_event_loop
+from agent.enrolment import TrustAnchor, enrol, renew_certificate
 from agent.exceptions import AlreadyRunning
-from agent.heap import share_one_arena
 from agent.identity import is_enrolled, read_enrolment
-from agent.instance import only_instance, running_process
-from agent.program import AgentProgram
+from agent.instance import running_process
+from agent.outcomes import DONE
+from agent.own_programs import RESIDENT, SENSORS, VERBOSE, command_line
 from agent.record import record
 from agent.removal import remove_agent
-from agent.settings import read_settings
 from agent.status_socket import ask_status
 from agent.status_text import instant_text, status_text
 
-DONE = 0
 DECLINED = 1
 
 
@@ -57,19 +55,19 @@ def enrol_endpoint(
 
 
 def run_agent(directories: Directories, *, verbose: bool) -> int:
-    """Run the agent until it is told to stop."""
-    enrolment = read_enrolment(directories)
-    directories.create()
-    settings = read_settings(directories.settings_file)
-    with only_instance(directories.lock_file):
-        begin_log(directories.log_file, verbose=verbose, to_terminal=sys.stderr.isatty())
-        share_one_arena()
-        program = AgentProgram(directories, settings, enrolment)
-        try:
-            with asyncio.Runner(loop_factory=new_event_loop) as runner:
-                runner.run(program.run())
-        finally:
-            program.close()
+    """Become the agent that stays, as the same process. Raises `NotEnrolled` where it cannot."""
+    read_enrolment(directories)
+    words = [VERBOSE] if verbose else []
+    os.execv(  # noqa: S606 -- our own program
+        sys.executable, command_line(RESIDENT, directories, *words)
+    )
+
+
+def renew_identity(directories: Directories, *, console: Address | None) -> int:
+    """Get a new certificate for a new key. Raises as `renew_certificate` does."""
+    renewed = renew_certificate(directories, console)
+    until = instant_text(renewed.certificate_until_at)
+    sys.stdout.write(f"The certificate was renewed; it is valid until {until}.\n")
     return DONE
 
 
@@ -89,6 +87,25 @@ def record_events(seconds: float | None, output: str) -> int:
     """Record to a file without any console."""
     record(seconds, output)
     return DONE
+
+
+def ask_here(directories: Directories, sensor: str, parameters: Sequence[str]) -> int:
+    """Become the process that runs one sensor and prints its rows."""
+    filled = [f"--parameter={one}" for one in parameters]
+    return _become_sensors(directories, "ask", *filled, "--", sensor)
+
+
+def list_sensors(directories: Directories) -> int:
+    """Become the process that lists the sensors of this computer."""
+    return _become_sensors(directories, "list")
+
+
+def _become_sensors(directories: Directories, *words: str) -> int:
+    # What sensors need stays out of the other programs: they are small.
+    sys.stdout.flush()
+    os.execv(  # noqa: S606 -- our own program
+        sys.executable, command_line(SENSORS, directories, *words)
+    )
 
 
 def remove_everything(directories: Directories, *, confirmed: bool, keep_data: bool) -> int:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from agent.backoff import Backoff
 from agent.channel import Channel
-from agent.outbox import Outbox
+from agent.outbox import Outbox, Waiting
 from protocol.messages import Downward, Upward
 
 IN_FLIGHT = 256
@@ -34,7 +34,7 @@ class Delivery:
         self._wake = asyncio.Event()
         self._drained = asyncio.Event()
         self._in_flight: set[UUID] = set()
-        self._position = 0
+        self._position = self._answer_position = 0
         self._first_patience = self._patience = patience
         self._overdue_at = 0.0
         self._held_until = 0.0
@@ -46,8 +46,7 @@ class Delivery:
 
     def begin(self) -> None:
         """Start over on a new connection: whatever was under way on the last one is unknown."""
-        self._in_flight.clear()
-        self._position = 0
+        self._start_over()
         self._wake.set()
 
     def acknowledge(self, ids: Collection[UUID]) -> None:
@@ -93,22 +92,31 @@ class Delivery:
         elif now >= self._overdue_at:
             self._patience = min(2 * self._patience, LONGEST_PATIENCE)
             self._overdue_at = now + self._patience
-            self._in_flight.clear()
-            self._position = 0
+            self._start_over()
+
+    def _start_over(self) -> None:
+        self._in_flight.clear()
+        self._position = self._answer_position = 0
 
     async def _send_waiting(self, channel: Channel[Downward, Upward]) -> None:
         while len(self._in_flight) < IN_FLIGHT and not self.is_held:
-            waiting = [
-                entry
-                for entry in self._outbox.after(self._position, limit=BATCH)
-                if entry.id not in self._in_flight
-            ]
+            waiting = self._next_urgent() or self._next_answer()
             if not waiting:
                 return
             for entry in waiting:
                 self._in_flight.add(entry.id)
-                self._position = max(self._position, entry.position)
                 await channel.send(entry.message)
+
+    def _next_urgent(self) -> list[Waiting]:
+        found = self._outbox.after(self._position, limit=BATCH)
+        self._position = max([self._position, *(entry.position for entry in found)])
+        return [entry for entry in found if entry.id not in self._in_flight]
+
+    def _next_answer(self) -> list[Waiting]:
+        """Answers are large and can wait: one at a time, so that an alert is never behind many."""
+        found = self._outbox.after(self._answer_position, limit=1, answers=True)
+        self._answer_position = max([self._answer_position, *(entry.position for entry in found)])
+        return [entry for entry in found if entry.id not in self._in_flight]
 
     async def _rest(self) -> None:
         """Sleep until there is something to do, SETTLE_INTERVAL at most."""

@@ -103,6 +103,11 @@ class Directories:
         return self.data / "instructions.json"
 
     @property
+    def jobs(self) -> Path:
+        """What heavy sensors found, one folder for each job."""
+        return self.data / "jobs"
+
+    @property
     def lock_file(self) -> Path:
         """Held by the running agent; contains its process id."""
         return self.runtime / "agent.pid"

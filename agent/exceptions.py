@@ -10,7 +10,9 @@ AgentError
 ├── EnrolmentRefused         the console said no
 ├── ConsoleUnreachable       no usable connection to the console
 ├── CertificateUnacceptable  a certificate is not what it should be
+├── RenewalFailed            the program that renews the certificate did not succeed
 ├── InstructionRefused       an instruction is authentic, and still will not be carried out
+├── WorkerFailed             the process that runs sensors did not do its work
 └── RecordingImpossible      no event source can be used on this computer
 """
 
@@ -57,8 +59,16 @@ class CertificateUnacceptable(AgentError):
     """A certificate does not belong to the key, the CA or the fingerprint that it should."""
 
 
+class RenewalFailed(AgentError):
+    """The certificate was not renewed, in the words of the program that tried."""
+
+
 class InstructionRefused(AgentError):
     """An authentic instruction that this agent does not carry out, with the reason."""
+
+
+class WorkerFailed(AgentError):
+    """The process that runs sensors could not be started, ended, or took too long."""
 
 
 class RecordingImpossible(AgentError):

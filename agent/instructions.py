@@ -3,6 +3,9 @@
 The order is what protects the endpoint: an instruction is remembered on disk *before* it acts,
 so that neither a crash nor a recording of the channel makes it act twice. What was under way
 when the agent died is reported as failed at the next start.
+
+Questions go the other way round: they only read, so they are remembered once the answer is kept,
+and an agent that was killed in the middle answers when the gateway asks again.
 """
 
 from __future__ import annotations
@@ -17,16 +20,17 @@ from uuid import uuid5
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from agent.clock import ConsoleClock
+from agent.clock import MICROSECONDS, ConsoleClock
 from agent.console_requests import shown
 from agent.durable_file import write_durably
 from agent.exceptions import AgentError, InstructionRefused, SettingsInvalid
 from agent.identity import Enrolment
 from protocol.exceptions import InstructionRefused as EnvelopeRefused
-from protocol.exceptions import UnreadableInstruction
+from protocol.exceptions import ReplayedInstruction, UnreadableInstruction
 from protocol.instructions import AnyInstruction
+from protocol.limits import CLOCK_DIFFERENCE
 from protocol.messages import InstructionCompleted
-from protocol.signing import Verifier
+from protocol.signing import FLEET, Opened, Verifier
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +47,14 @@ class _Accepted(msgspec.Struct, frozen=True):
 
 
 class _Memory(msgspec.Struct):
-    """What must survive: the last sequence of every audience, and what is under way."""
+    """What must survive: what was accepted, and what is under way.
+
+    `fleet` maps the accepted sequences of the fleet to when they expire, in µs.
+    """
 
     sequences: dict[str, int] = {}
     unfinished: list[_Accepted] = []
+    fleet: dict[int, int] = {}
 
 
 class Instructions:
@@ -73,8 +81,11 @@ class Instructions:
             trusted_keys=[_public_key(key.public_key) for key in enrolment.signing_keys],
             endpoint_id=enrolment.endpoint_id,
             sequences=self._memory.sequences,
+            fleet=self._memory.fleet,
         )
+        self._answering: set[int] = set()
         self.refused = 0
+        self.repeated = 0
         self.last_refusal = ""
 
     @property
@@ -99,27 +110,33 @@ class Instructions:
             while True:
                 envelope = await self._waiting.get()
                 opened = self._open(envelope)
-                if opened is not None:
-                    group.create_task(self._carry_out(*opened))
+                if opened is None:
+                    continue
+                if opened.audience == FLEET:
+                    self._begin_answer(opened, group)
+                else:
+                    self._begin(opened, group)
 
-    def _open(self, envelope: bytes) -> tuple[AnyInstruction, _Accepted] | None:
-        before = dict(self._verifier.sequences)
+    def _open(self, envelope: bytes) -> Opened | None:
         try:
-            instruction, sequence = self._verifier.open(envelope, now=self._clock.now())
+            return self._verifier.check(envelope, now=self._clock.now())
         except UnreadableInstruction as error:
             self._refuse(error)
             unknown = _Accepted(str(self._endpoint_id), error.sequence)
             self._complete(unknown, REFUSED, "this agent does not know such an instruction")
-            return None
+        except ReplayedInstruction as error:
+            # Gateways repeat what they have not seen completed: told to nobody, and no problem.
+            self.repeated += 1
+            log.debug("an instruction came again: %s", error)
         except EnvelopeRefused as error:
-            # Nobody is told: the sequence in it is not known to be the console's, and a
-            # replay was answered when it first came.
+            # Nobody is told: the sequence in it is not known to be the console's.
             self._refuse(error)
-            return None
-        audience = next(
-            name for name, last in self._verifier.sequences.items() if before.get(name) != last
-        )
-        accepted = _Accepted(audience, sequence)
+        return None
+
+    def _begin(self, opened: Opened, group: asyncio.TaskGroup) -> None:
+        before = dict(self._verifier.sequences)
+        accepted = _Accepted(opened.audience, opened.sequence)
+        self._verifier.accept(opened)
         try:
             self._remember(accepted)
         except OSError as error:
@@ -128,8 +145,42 @@ class Instructions:
             self._memory.sequences = dict(before)
             self._memory.unfinished.remove(accepted)
             self._refuse(error)
-            return None
-        return instruction, accepted
+            return
+        group.create_task(self._carry_out(opened.instruction, accepted))
+
+    def _begin_answer(self, opened: Opened, group: asyncio.TaskGroup) -> None:
+        if opened.sequence in self._answering:
+            # A new connection asks again while the answer is still being made.
+            self.repeated += 1
+            return
+        self._answering.add(opened.sequence)
+        group.create_task(self._answer(opened))
+
+    async def _answer(self, opened: Opened) -> None:
+        """Answer a question while somebody may still want to know; then remember it."""
+        handler = self._handlers.get(type(opened.instruction), _refuse_unknown)
+        left = opened.expires_at - self._clock.now() + CLOCK_DIFFERENCE
+        try:
+            async with asyncio.timeout(left / MICROSECONDS):
+                detail = await handler(opened.instruction)
+            self._verifier.accept(opened)
+            self._memory.fleet = dict(self._verifier.fleet.accepted)
+            self._save()
+        except TimeoutError:
+            log.info("question %d expired before it was answered", opened.sequence)
+        except InstructionRefused as error:
+            self._refuse(error)
+        except OSError as error:
+            # It is answered: at worst it is answered once more, under the same ids.
+            log.warning("question %d was not noted: %s", opened.sequence, error)
+        # The boundary between one question and the agent, as for instructions.
+        except Exception as error:
+            log.exception("question %d failed", opened.sequence)
+            self._refuse(error)
+        else:
+            log.info("question %d: %s", opened.sequence, detail)
+        finally:
+            self._answering.discard(opened.sequence)
 
     async def _carry_out(self, instruction: AnyInstruction, accepted: _Accepted) -> None:
         handler = self._handlers.get(type(instruction), _refuse_unknown)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 
@@ -29,13 +30,22 @@ log = logging.getLogger(__name__)
 SHOWN_PROBLEMS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class DeployedRule:
+    """What an alert says about the rule that raised it; its text stays on disk."""
+
+    intel_id: UUID
+    revision: int
+    name: str
+
+
 @dataclass(frozen=True)
 class Ruleset:
     """One deployment, compiled for this platform."""
 
     revision: int = 0
     engine: Engine = field(default_factory=lambda: Engine([]))
-    rules: dict[str, SignalRule] = field(default_factory=dict)
+    rules: dict[str, DeployedRule] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
 
     @property
@@ -88,8 +98,8 @@ class Intel:
             summary += f", {len(compiled.rejected)} cannot be"
         return summary
 
-    def evaluate(self, events: Sequence[Event]) -> list[tuple[int, Match, SignalRule]]:
-        """List what matched: position of the event, the match, and the rule as deployed."""
+    def evaluate(self, events: Sequence[Event]) -> list[tuple[int, Match, DeployedRule]]:
+        """List what matched: position of the event, the match, and the deployed rule."""
         deployed = self.deployed
         found = deployed.engine.evaluate_batch(events)
         return [(position, match, deployed.rules[match.signal_id]) for position, match in found]
@@ -104,8 +114,20 @@ class Intel:
 
     def _compiled(self, deployment: ApplyIntel) -> Ruleset:
         rules = [rule for rule in deployment.signals if self._is_for_us(rule)]
-        compiled: list[CompiledSignal] = []
         rejected: list[str] = []
+        # One after the other: of a compiled Signal the engine keeps only a part.
+        engine = Engine(self._evaluable(rules, rejected))
+        return Ruleset(
+            revision=deployment.revision,
+            engine=engine,
+            rules={str(rule.intel_id): _deployed(rule) for rule in rules},
+            rejected=tuple(rejected),
+        )
+
+    def _evaluable(
+        self, rules: Iterable[SignalRule], rejected: list[str]
+    ) -> Iterator[CompiledSignal]:
+        """Compile these rules; add a sentence to `rejected` for each that cannot be."""
         for rule in rules:
             try:
                 # The limit on terms is the author's, and was checked where he could see it.
@@ -118,17 +140,11 @@ class Intel:
             except SignalError as error:
                 rejected.append(f"Signal {rule.name!r} cannot be evaluated here: {error}.")
             else:
-                compiled.append(signal)
-        return Ruleset(
-            revision=deployment.revision,
-            engine=Engine(compiled),
-            rules=_by_id(rules),
-            rejected=tuple(rejected),
-        )
+                yield signal
 
     def _is_for_us(self, rule: SignalRule) -> bool:
         return not rule.platforms or self._platform in rule.platforms
 
 
-def _by_id(rules: Iterable[SignalRule]) -> dict[str, SignalRule]:
-    return {str(rule.intel_id): rule for rule in rules}
+def _deployed(rule: SignalRule) -> DeployedRule:
+    return DeployedRule(rule.intel_id, rule.revision, rule.name)

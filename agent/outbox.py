@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID
 
 import apsw
@@ -21,7 +22,13 @@ import apsw
 from eventstore.connection import writing
 from eventstore.exceptions import EventStoreError
 from protocol.codec import UPWARD
-from protocol.messages import AlertRaised, Durable, InstructionCompleted, Upward
+from protocol.messages import (
+    AlertRaised,
+    Durable,
+    InstructionCompleted,
+    QuestionAnswered,
+    Upward,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,16 +57,22 @@ END;
 """
 
 
+UpwardDurable: TypeAlias = AlertRaised | InstructionCompleted | QuestionAnswered
+
+
 class Worth(enum.IntEnum):
     """What is given up first when the outbox is full: the lowest number."""
 
+    ANSWER = 0
     OUTCOME = 1
     ALERT = 2
 
 
 def worth_of(message: Durable) -> Worth:
     """Say how much a message is worth when not all of them can be kept."""
-    return Worth.ALERT if isinstance(message, AlertRaised) else Worth.OUTCOME
+    if isinstance(message, AlertRaised):
+        return Worth.ALERT
+    return Worth.ANSWER if isinstance(message, QuestionAnswered) else Worth.OUTCOME
 
 
 @dataclass(frozen=True)
@@ -106,26 +119,37 @@ class Outbox:
         """How many messages the console has not acknowledged."""
         return self._number("SELECT count(*) FROM message") + len(self._held)
 
-    def put(self, messages: Iterable[AlertRaised | InstructionCompleted]) -> None:
+    def put(self, messages: Iterable[UpwardDurable]) -> None:
         """Keep these messages; on disk before this returns, unless `problem` says otherwise."""
-        entries = [(message.id, worth_of(message), UPWARD.encode(message)) for message in messages]
+        self.put_encoded(
+            (message.id, worth_of(message), UPWARD.encode(message)) for message in messages
+        )
+
+    def put_encoded(self, messages: Iterable[tuple[UUID, Worth, bytes]]) -> None:
+        """Keep messages, all or none, that are encoded already: id, worth and bytes of each."""
+        entries = list(messages)
         if entries and not self._stored(entries):
             for entry in entries:
                 self._hold(*entry)
 
-    def after(self, position: int, *, limit: int) -> list[Waiting]:
-        """List waiting messages behind this position, oldest first.
+    def after(self, position: int, *, limit: int, answers: bool = False) -> list[Waiting]:
+        """List waiting messages behind this position, oldest first: answers, or all others.
 
         What only memory holds comes last, with position 0: it is offered again every time.
         """
         rows = self._database.execute(
-            "SELECT position, id, body FROM message WHERE position > ? ORDER BY position LIMIT ?",
-            (position, limit),
+            "SELECT position, id, body FROM message "
+            "WHERE position > ? AND (priority = ?) = ? ORDER BY position LIMIT ?",
+            (position, int(Worth.ANSWER), answers, limit),
         )
         found = [Waiting(at, UUID(bytes=name), UPWARD.decode(body)) for at, name, body in rows]
-        room = limit - len(found)
-        held = list(self._held.items())[: max(room, 0)]
-        return found + [Waiting(0, name, UPWARD.decode(body)) for name, body in held]
+        held = [
+            (name, body)
+            for name, body in self._held.items()
+            if (self._held_worth[name] is Worth.ANSWER) is answers
+        ]
+        room = max(limit - len(found), 0)
+        return found + [Waiting(0, name, UPWARD.decode(body)) for name, body in held[:room]]
 
     def forget(self, ids: Collection[UUID]) -> None:
         """Remove what the console has committed; unknown ids are left alone."""

@@ -27,9 +27,12 @@ from agent.intel import Intel
 from agent.link import Link, LinkDuties
 from agent.machine import boot_id, describe_machine, this_platform
 from agent.outbox import Outbox
+from agent.questions import Questions
 from agent.recorder.recorder import Recorder
 from agent.recording import Recording
 from agent.renewal import Renewal
+from agent.sensor_jobs import SensorJobs
+from agent.sensor_workers import SensorWorkers
 from agent.sessions import Sessions
 from agent.settings import Settings
 from agent.status import Reported, StatusReporter
@@ -39,7 +42,7 @@ from agent.supervisor import Part, Supervisor
 from agent.throttle import AlertThrottle, Window
 from agent.tls import mutual_context
 from eventstore.salvage import open_or_salvage
-from protocol.instructions import ApplyIntel, OpenSession, ReplaceCertificate
+from protocol.instructions import ApplyIntel, AskQuestion, OpenSession, ReplaceCertificate
 from protocol.messages import VERSION_NEWEST, VERSION_OLDEST, Hello, InstructionCompleted
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class _Powers:
     intel: Intel
     sessions: Sessions
     renewal: Renewal
+    questions: Questions
 
     async def apply_intel(self, instruction: ApplyIntel) -> str:
         return await self.intel.apply(instruction)
@@ -61,6 +65,9 @@ class _Powers:
 
     async def replace_certificate(self, instruction: ReplaceCertificate) -> str:
         return await self.renewal.replace(instruction)
+
+    async def answer_question(self, instruction: AskQuestion) -> str:
+        return await self.questions.answer(instruction)
 
 
 class AgentProgram:
@@ -96,6 +103,8 @@ class AgentProgram:
             context=self._tls_context,
             own_console=lambda: self._renewal.enrolment.sessions_address,
         )
+        self._workers = SensorWorkers(directories)
+        self._jobs = SensorJobs(directories)
         self._instructions = self._make_instructions(enrolment)
         self._reporter = self._make_reporter()
         self._link = Link(
@@ -132,6 +141,8 @@ class AgentProgram:
             Part("link", self._link.run, self._link.leave),
             Part("certificate renewal", self._renewal.run),
             Part("live sessions", self._sessions.run),
+            Part("sensors", self._workers.run),
+            Part("sensor jobs", self._jobs.run),
             Part("instructions", self._instructions.run),
             Part("status", self._reporter.run),
             Part("status socket", self._serve_status),
@@ -166,7 +177,15 @@ class AgentProgram:
         )
 
     def _make_instructions(self, enrolment: Enrolment) -> Instructions:
-        powers = _Powers(self._intel, self._sessions, self._renewal)
+        questions = Questions(
+            endpoint_id=enrolment.endpoint_id,
+            clock=self._clock,
+            workers=self._workers,
+            jobs=self._jobs,
+            outbox=self._outbox,
+            delivery=self._delivery,
+        )
+        powers = _Powers(self._intel, self._sessions, self._renewal, questions)
         return Instructions(
             enrolment=enrolment,
             memory_file=self._directories.sequence_file,

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from sensors.catalogue import computer
+from sensors.catalogue import (
+    computer,
+    disks,
+    events,
+    files,
+    hardware,
+    jobs,
+    kernel,
+    network,
+    processes,
+    services,
+    software,
+    status,
+    windows,
+)
 from sensors.definitions import SensorDefinition
 
 
@@ -12,4 +26,18 @@ def _by_key(*topics: tuple[SensorDefinition, ...]) -> dict[str, SensorDefinition
     return {sensor.key: sensor for topic in topics for sensor in topic}
 
 
-BUILT_IN: Final = _by_key(computer.SENSORS)
+BUILT_IN: Final = _by_key(
+    computer.SENSORS,
+    disks.SENSORS,
+    events.SENSORS,
+    files.SENSORS,
+    hardware.SENSORS,
+    jobs.SENSORS,
+    kernel.SENSORS,
+    network.SENSORS,
+    processes.SENSORS,
+    services.SENSORS,
+    software.SENSORS,
+    status.SENSORS,
+    windows.SENSORS,
+)

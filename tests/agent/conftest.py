@@ -61,4 +61,6 @@ def enrolled_there(
     )
     with serving(console, authority.server_context(tmp_path)) as server:
         anchor = TrustAnchor(authority_pem=authority.pem)
-        return enrol(directories, console=server.address, anchor=anchor, token="token")
+        enrolment = enrol(directories, console=server.address, anchor=anchor, token="token")
+    gateway.endpoint_id = enrolment.endpoint_id
+    return enrolment

@@ -10,8 +10,8 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import Any, Literal, TypeVar
+from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.server import ServerConnection, serve
@@ -33,7 +33,7 @@ from protocol.messages import (
     InstructionCompleted,
     Upward,
 )
-from protocol.signing import FLEET, seal
+from protocol.signing import FLEET, FOR_THE_FLEET, seal
 
 Kind = TypeVar("Kind")
 DEADLINE = 20.0
@@ -58,6 +58,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.key = Ed25519PrivateKey.generate()
+        self.endpoint_id = uuid4()
         self.port = 0
         self.heard: list[Upward] = []
         self.greeted_at: list[float] = []
@@ -140,11 +141,14 @@ class Gateway:
         return seal(
             instruction,
             private_key=key or self.key,
-            audience=audience or FLEET,
+            audience=audience or self._usual_audience(instruction),
             sequence=sequence,
             issued_at=issued_at,
             expires_at=issued_at + YEAR if expires_at is None else expires_at,
         )
+
+    def _usual_audience(self, instruction: AnyInstruction) -> UUID | Literal["*"]:
+        return FLEET if isinstance(instruction, FOR_THE_FLEET) else self.endpoint_id
 
     async def _serve_link(self, websocket: ServerConnection) -> None:
         self.link, self.socket = GatewayLink(), websocket

@@ -112,6 +112,18 @@ class TestUsage:
         assert "uninstall" in answer.stdout
 
 
+class TestRenew:
+    @pytest.mark.parametrize("address", ["nonsense", "host:port", ""])
+    def test_refuses_what_is_no_address(self, home: Path, address: str) -> None:
+        with pytest.raises(SystemExit) as ended:
+            main(["--home", str(home), "renew", "--console", address])
+
+        assert ended.value.code == 2
+
+    def test_without_enrolment_is_exit_code_4(self, home: Path) -> None:
+        assert main(["--home", str(home), "renew"]) == 4
+
+
 class TestUninstall:
     def test_leaves_nothing_behind(self, home: Path, enrolled: Enrolment) -> None:
         assert main(["--home", str(home), "uninstall", "--yes"]) == 0

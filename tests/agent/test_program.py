@@ -65,7 +65,12 @@ class TestAgent:
 
         hello = gateway.of(Hello)[0]
         assert hello.platform.os == "linux"
-        assert set(hello.capabilities) == {"intel.apply", "session.open", "certificate.replace"}
+        assert set(hello.capabilities) == {
+            "intel.apply",
+            "session.open",
+            "certificate.replace",
+            "question.ask",
+        }
         assert report.memory_bytes > 1_000_000
         assert gateway.of(Goodbye)
 

@@ -13,7 +13,7 @@ import pytest
 
 from agent.clock import ConsoleClock
 from agent.directories import Directories
-from agent.exceptions import InstructionRefused
+from agent.exceptions import InstructionRefused, RenewalFailed
 from agent.identity import Enrolment, read_enrolment, write_enrolment
 from agent.renewal import Renewal
 from protocol.instructions import ReplaceCertificate
@@ -93,6 +93,26 @@ class TestRenewal:
 
         assert "cannot be renewed" in renewal.problems()[0]
         assert "revoked" in renewal.problems()[0]
+
+    async def test_keeps_the_certificate_when_it_fails(
+        self, renewal: Renewal, directories: Directories, service: EnrolmentServer
+    ) -> None:
+        before = directories.identity_file.read_bytes(), renewal.enrolment
+        service.answer = problem(403, "This endpoint was revoked")
+
+        with pytest.raises(RenewalFailed) as caught:
+            await renewal.replace(ReplaceCertificate(address=service.address))
+
+        assert str(caught.value) == "The console refused: This endpoint was revoked."
+        assert (directories.identity_file.read_bytes(), renewal.enrolment) == before
+
+    async def test_does_not_wait_for_ever(
+        self, renewal: Renewal, service: EnrolmentServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("agent.renewal.LONGEST_RENEWAL", 0.001)
+
+        with pytest.raises(RenewalFailed, match="No new certificate"):
+            await renewal.replace(ReplaceCertificate(address=service.address))
 
     async def test_obeys_the_console(self, renewal: Renewal, service: EnrolmentServer) -> None:
         detail = await renewal.replace(ReplaceCertificate(address=service.address))
