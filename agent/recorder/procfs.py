@@ -64,7 +64,8 @@ def read_process(pid: int, proc: Path = PROC) -> ProcessSnapshot | None:
         # The command may contain blanks and parentheses: what counts starts behind the last one.
         stat = (directory / "stat").read_bytes().rpartition(b")")[2].split()
         raw = _read_start(directory / "cmdline", ARGUMENT_BYTES)
-        owner = (directory / "stat").stat()
+        # The files in it belong to root when the process may not be dumped; the folder does not.
+        owner = directory.stat()
     except (FileNotFoundError, ProcessLookupError):
         return None
     path, memory_only = _image_path(directory)

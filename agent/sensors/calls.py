@@ -37,7 +37,9 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class Isolate(Protocol):
     """Runs work where it cannot hurt; see `agent.sensors.running.run_isolated`."""
 
-    def __call__(self, work: Callable[[], Collected], *, timeout: float) -> Collected:
+    def __call__(
+        self, work: Callable[[], Collected], *, timeout: float, foreign: bool = False
+    ) -> Collected:
         """Return what the work gave, or why it gave nothing."""
 
 
@@ -104,7 +106,9 @@ class Calls:
         columns = max(script.columns, 1)
         with scripts.folder_for(script) as folder:
             return self._isolate(
-                partial(_collect_script, script, parameters, folder, columns), timeout=timeout
+                partial(_collect_script, script, parameters, folder, columns),
+                timeout=timeout,
+                foreign=True,
             )
 
     def _run_built_in(self, call: SensorCall) -> Collected:

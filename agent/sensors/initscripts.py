@@ -80,6 +80,16 @@ def read_init_scripts(context: SensorContext) -> Iterator[InitScript]:
         )
 
 
+def read_script_titles(root: Path) -> Iterator[tuple[str, str]]:
+    """Yield path and title of every script, without looking at what runs."""
+    folder = next((folder for folder in _FOLDERS if (root / folder).is_dir()), None)
+    for name in names_in(root / folder) if folder else []:
+        path = root / str(folder) / name
+        if name not in _NO_SERVICES and not name.startswith(".") and path.is_file():
+            headers: dict[str, str] = dict(_HEADER.findall(text_at(path, _SCRIPT_BYTES)))
+            yield f"/{folder}/{name}", headers.get("Short-Description", name).strip()
+
+
 class _Running:
     """Finds the process of a service."""
 

@@ -1,10 +1,10 @@
 """What keeps a sensor from hurting the endpoint: limits, priority, and an end that leaves nothing.
 
-A sensor is the first process of a PID namespace where that is allowed: the kernel then ends all
-that it started in one step, and nothing that it starts can signal the endpoint's own processes.
-(/proc still shows them all; only `os.getpid()` counts anew: sensors say `/proc/self`.) Elsewhere
-the worker adopts whatever its sensors leave behind (`PR_SET_CHILD_SUBREAPER`), so that "kill all
-descendants" also finds what forked twice or began a session of its own.
+A user's own sensor is the first process of a PID namespace where that is allowed: the kernel then
+ends all that it started in one step, and nothing that it starts can signal the endpoint's own
+processes. (/proc still shows them all; only `os.getpid()` counts anew.) Elsewhere the worker adopts
+whatever its sensors leave behind (`PR_SET_CHILD_SUBREAPER`), so that "kill all descendants" also
+finds what forked twice or began a session of its own.
 """
 
 from __future__ import annotations

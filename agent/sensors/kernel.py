@@ -14,8 +14,8 @@ from agent.sensors.bpfprograms import BpfProgram, list_programs
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.exceptions import SensorFailed, SensorUnavailable
 from agent.sensors.modulefiles import ModuleFiles
-from agent.sensors.processlist import Processes, pattern_of
-from agent.sensors.reading import link_at, names_in, read_start, text_at
+from agent.sensors.processlist import Processes, descriptors_of, pattern_of
+from agent.sensors.reading import names_in, read_start, text_at
 from agent.sensors.values import boolean_text, instant_text, text_of
 
 _MODULE_FIELDS: Final = 6
@@ -134,9 +134,9 @@ def _program_row(
 def _program_holders(processes: Processes) -> dict[int, list[str]]:
     """Map programs to the processes that have them open: `name (pid)`."""
     found: dict[int, list[str]] = {}
-    for process in processes:
-        for number in names_in(process.folder / "fd"):
-            if link_at(process.folder / "fd" / number) != _PROGRAM_LINK:
+    for process, links in processes.contents("", descriptors_of):
+        for number, target in links:
+            if target != _PROGRAM_LINK:
                 continue
             held = _PROGRAM_ID.search(text_at(process.folder / "fdinfo" / number))
             shown = f"{process.name} ({process.pid})"

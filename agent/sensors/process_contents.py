@@ -13,10 +13,11 @@ from agent.sensors.processlist import (
     DELETED,
     Processes,
     RunningProcess,
+    descriptors_of,
     environment_of,
     pattern_of,
 )
-from agent.sensors.reading import link_at, read_start, text_at
+from agent.sensors.reading import read_start, text_at
 from agent.sensors.values import boolean_text, text_of
 
 _FLAGS: Final = re.compile(r"^flags:\s*([0-7]+)$", re.MULTILINE)
@@ -29,43 +30,36 @@ _NOTATION: Final = re.compile(rb"\\012")
 def open_files(context: SensorContext, parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give the open descriptors of the processes that match, and of those the paths that match."""
     processes, wanted = Processes(context), pattern_of(parameters["path"])
-    for process, numbers in processes.contents(parameters["process"], _descriptors):
-        for number in numbers:
-            path = link_at(process.folder / "fd" / str(number))
-            kind = _kind(process, number, path)
-            deleted = path.endswith(DELETED) and kind == "file"
-            path = path.removesuffix(DELETED) if deleted else path
-            if path and wanted.fullmatch(path):
+    for process, links in processes.contents(parameters["process"], descriptors_of):
+        for number, target in sorted(links, key=lambda link: int(link[0])):
+            path = target.removesuffix(DELETED)
+            if wanted.fullmatch(path):
                 yield (
                     process.name,
                     str(process.pid),
                     processes.user(process),
-                    str(number),
-                    kind,
+                    number,
+                    _kind(process, number, target),
                     path,
                     _access(process, number),
-                    boolean_text(deleted),
+                    boolean_text(path != target),
                 )
 
 
-def _descriptors(process: RunningProcess) -> list[int]:
-    return sorted(int(name) for name in os.listdir(process.folder / "fd"))  # noqa: PTH208 - names are enough
-
-
-def _kind(process: RunningProcess, number: int, path: str) -> str:
-    if not path.startswith("/"):
+def _kind(process: RunningProcess, number: str, target: str) -> str:
+    if not target.startswith("/"):
         # `socket:[4711]`, `pipe:[4712]`, `anon_inode:[eventpoll]`, `mnt:[4026531841]`
-        return path.partition(":")[0]
+        return target.partition(":")[0]
     try:
-        mode = os.stat(process.folder / "fd" / str(number)).st_mode  # noqa: PTH116 - a link to follow
+        mode = os.stat(process.folder / "fd" / number).st_mode  # noqa: PTH116 - a link to follow
     except OSError:
         return "file"
     kinds = {stat.S_IFDIR: "directory", stat.S_IFCHR: "device", stat.S_IFBLK: "device"}
     return kinds.get(stat.S_IFMT(mode), "fifo" if stat.S_ISFIFO(mode) else "file")
 
 
-def _access(process: RunningProcess, number: int) -> str:
-    found = _FLAGS.search(text_at(process.folder / "fdinfo" / str(number)))
+def _access(process: RunningProcess, number: str) -> str:
+    found = _FLAGS.search(text_at(process.folder / "fdinfo" / number))
     return _ACCESS.get(int(found[1], 8) & os.O_ACCMODE, "") if found else ""
 
 

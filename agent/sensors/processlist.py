@@ -17,7 +17,7 @@ from agent.recorder.accounts import Accounts
 from agent.recorder.clock import measure_boot
 from agent.sensors.context import SensorContext
 from agent.sensors.exceptions import SensorFailed
-from agent.sensors.reading import read_start, text_at
+from agent.sensors.reading import links_in, read_start, text_at
 from agent.sensors.values import text_of
 from sensors.exceptions import SensorsError
 from sensors.patterns import Pattern, compile_pattern
@@ -189,6 +189,11 @@ def fits(pattern: Pattern, process: RunningProcess) -> bool:
 def status_of(process: RunningProcess) -> dict[str, str]:
     """Read /proc/PID/status: name → value; empty when the process has ended."""
     return dict(_STATUS_LINE.findall(text_at(process.folder / "status")))
+
+
+def descriptors_of(process: RunningProcess) -> list[tuple[str, str]]:
+    """Return the open descriptors of a process: number → what it is. Raises `OSError`."""
+    return links_in(process.folder / "fd")
 
 
 def environment_of(process: RunningProcess) -> list[tuple[str, str]]:

@@ -52,19 +52,21 @@ def run_isolated(
     timeout: float | None,
     lifeline: int | None = None,
     stopped: Callable[[], str] = str,
+    foreign: bool = False,
 ) -> Collected:
     """Do this work in a child; whatever happens to it, return what it gave or why it gave nothing.
 
     `timeout` is in seconds (None: no limit). `lifeline` is a descriptor that becomes readable when
     nobody wants the result any more: raises `WorkerAbandoned` then, with the child dead. `stopped`
-    is asked several times a second, and ends the child when it returns a reason.
+    is asked several times a second, and ends the child when it returns a reason. `foreign` work is
+    not the agent's own code: it gets a PID namespace, in which the kernel answers less (no audit).
     """
     receiver, sender = os.pipe()
     sys.stdout.flush()
     gc.freeze()
     pid = os.fork()
     if pid == 0:
-        _be_child(work, sender)
+        _be_child(work, sender, foreign=foreign)
     os.close(sender)
     try:
         raw, reason = _receive(receiver, timeout, lifeline, stopped)
@@ -77,10 +79,11 @@ def run_isolated(
         gc.unfreeze()
 
 
-def _be_child(work: Callable[[], Collected], sender: int) -> NoReturn:
+def _be_child(work: Callable[[], Collected], sender: int, *, foreign: bool) -> NoReturn:
     """Do the work and tell the parent; never return into the parent's code."""
     try:
-        enter_pid_namespace()
+        if foreign:
+            enter_pid_namespace()
         become_sensor({sender})
         packed = msgspec.msgpack.encode(_outcome_of(work))
         message = LENGTH.pack(len(packed)) + packed

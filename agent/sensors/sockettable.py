@@ -6,17 +6,18 @@ its namespace, so containers' sockets are seen without entering them.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from agent.sensors.processlist import Processes
-from agent.sensors.reading import link_at, names_in, read_start
+from agent.sensors.reading import link_at, links_in, read_start
 
 PROTOCOLS: Final = ("tcp", "tcp6", "udp", "udp6", "udplite", "udplite6", "raw", "raw6")
 ESTABLISHED, LISTENING, UNCONNECTED = 1, 10, 7
@@ -89,10 +90,9 @@ class SocketTables:
             namespace = link_at(folder / "ns/net")
             if namespace:
                 self._namespaces.setdefault(namespace, pid)
-            for number in names_in(folder / "fd"):
-                found = _SOCKET.fullmatch(link_at(folder / "fd" / number))
-                if found:
-                    self._hold(int(found[1]), pid)
+            with contextlib.suppress(OSError):
+                # Ended, or closed to the agent: its sockets are shown without a process.
+                self._take_in(links_in(folder / "fd"), pid)
 
     def holders(self, inode: int) -> list[int]:
         """Return the processes that have this socket open, in the order of their ids."""
@@ -115,7 +115,10 @@ class SocketTables:
                 continue
             yield raw, HOST if namespace == host else namespace
 
-    def _hold(self, inode: int, pid: int) -> None:
-        holders = self._holders.setdefault(inode, [])
-        if pid not in holders:
-            holders.append(pid)
+    def _take_in(self, links: Iterable[tuple[str, str]], pid: int) -> None:
+        for _number, target in links:
+            found = _SOCKET.fullmatch(target)
+            if found:
+                holders = self._holders.setdefault(int(found[1]), [])
+                if pid not in holders:
+                    holders.append(pid)

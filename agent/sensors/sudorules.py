@@ -20,7 +20,8 @@ _DEEPEST: Final = 8
 _INCLUDE: Final = re.compile(r'[@#](include|includedir)\s+"?([^"]+?)"?\s*$')
 _ALIAS: Final = re.compile(r"User_Alias\s+(.+)")
 _NO_RULE: Final = re.compile(r"(Defaults|Host_Alias|Cmnd_Alias|Cmd_Alias|Runas_Alias)\b")
-_RULE: Final = re.compile(r"((?:[^\s,=\\\"]|\\.|\"[^\"]*\")+(?:\s*,\s*(?:[^\s,=\\\"]|\\.|\"[^\"]*\")+)*)\s+(.+)")
+_WHO: Final = r"(?:[^\s,=\\\"]|\\.|\"[^\"]*\")+"
+_RULE: Final = re.compile(rf"({_WHO}(?:\s*,\s*{_WHO})*)\s+(.+)")
 # A number after the sign is a user id.
 _COMMENT: Final = re.compile(r"(?:^|\s)#(?!\d).*$")
 
@@ -51,9 +52,7 @@ def read_sudo_rules(root: Path) -> list[SudoRule]:
             continue
         rule = _RULE.match(line)
         if rule is not None and "=" in rule[2] and not _NO_RULE.match(line):
-            rules += [
-                SudoRule(who=who, rights=rule[2], source=source) for who in _names(rule[1])
-            ]
+            rules += [SudoRule(who=who, rights=rule[2], source=source) for who in _names(rule[1])]
     return [
         SudoRule(who=who, rights=rule.rights, source=rule.source)
         for rule in rules

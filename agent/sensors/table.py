@@ -14,7 +14,12 @@ from agent.sensors.context import SensorFunction
 
 if sys.platform == "linux":
     from agent.sensors import (
+        accounts,
+        browsers,
+        certificates,
+        containers,
         disks,
+        environment,
         events,
         files,
         firewall,
@@ -22,13 +27,17 @@ if sys.platform == "linux":
         hardware,
         kernel,
         linux_computer,
+        logins,
         netconfig,
         network,
+        persistence,
         process_contents,
         processes,
         services,
+        shellhistory,
         sockets,
         software,
+        sshkeys,
     )
 
 
@@ -48,7 +57,12 @@ def _of_this_platform() -> dict[str, SensorFunction]:
         return everywhere
     return _collect(
         everywhere,
+        accounts.SENSORS,
+        browsers.SENSORS,
+        certificates.SENSORS,
+        containers.SENSORS,
         disks.SENSORS,
+        environment.SENSORS,
         events.SENSORS,
         files.SENSORS,
         firewall.SENSORS,
@@ -56,13 +70,17 @@ def _of_this_platform() -> dict[str, SensorFunction]:
         hardware.SENSORS,
         kernel.SENSORS,
         linux_computer.SENSORS,
+        logins.SENSORS,
         netconfig.SENSORS,
         network.SENSORS,
+        persistence.SENSORS,
         process_contents.SENSORS,
         processes.SENSORS,
         services.SENSORS,
+        shellhistory.SENSORS,
         sockets.SENSORS,
         software.SENSORS,
+        sshkeys.SENSORS,
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -33,7 +33,22 @@ FOLDERS: Final = (
     "lib/systemd/system",
     "run/systemd/generator.late",
 )
-_SETTINGS_FOLDERS: Final = ("etc/systemd/system", "etc/systemd/system.attached")
+USER_FOLDERS: Final = (
+    "etc/systemd/user",
+    "run/systemd/user",
+    "usr/local/lib/systemd/user",
+    "usr/local/share/systemd/user",
+    "usr/lib/systemd/user",
+    "usr/share/systemd/user",
+)
+"""Where units lie that every user's own systemd knows; `~/.config/systemd/user` comes first."""
+
+OF_ONE_USER: Final = ".config/systemd/user"
+_SETTINGS_FOLDERS: Final = (
+    "etc/systemd/system",
+    "etc/systemd/system.attached",
+    "etc/systemd/user",
+)
 _RUNTIME_FOLDERS: Final = ("run/systemd/system", "run/systemd/system.attached")
 _GENERATED: Final = "run/systemd/generator"
 _TRANSIENT: Final = "run/systemd/transient"
@@ -44,6 +59,14 @@ _PREFIXES: Final = "@-:+!|"
 
 Settings = Mapping[str, Mapping[str, list[str]]]
 """Section → name → the values given for it, in order."""
+
+
+class Link(NamedTuple):
+    """A link that enables a unit: where it lies, who wants the unit (empty: an alias), its name."""
+
+    folder: str
+    by: str
+    name: str
 
 
 class UnitFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,14 +100,14 @@ class UnitFile(msgspec.Struct, frozen=True, kw_only=True):
 class UnitFiles:
     """The units that are installed under a root."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, folders: Sequence[str] = FOLDERS) -> None:
         self._root = root
-        self._folders = [folder for folder in FOLDERS if (root / folder).is_dir()]
+        self._folders = [folder for folder in folders if (root / folder).is_dir()]
         if "usr/lib/systemd/system" in self._folders and (root / "lib").is_symlink():
             # Merged /usr: the same folder twice.
             self._folders = [folder for folder in self._folders if folder != "lib/systemd/system"]
         self._listed = {folder: names_in(root / folder) for folder in self._folders}
-        self._wanted: dict[str, list[tuple[str, str]]] | None = None
+        self._links: list[Link] | None = None
 
     def named(self, suffix: str) -> Iterator[UnitFile]:
         """Yield every unit of a kind (`.service`, `.timer`); other names of a unit are no units."""
@@ -119,8 +142,8 @@ class UnitFiles:
         return UnitFile(
             name=name,
             path=shown,
-            state=_state(folder, [place for place, _by in links], settings, _leads_out(target)),
-            wanted_by=tuple(dict.fromkeys(by for _place, by in links if by)),
+            state=_state(folder, links, settings, leads_out=_leads_out(target)),
+            wanted_by=tuple(dict.fromkeys(link.by for link in links if link.by)),
             drop_ins=tuple(_below(self._root, drop_in) for drop_in in drop_ins),
             settings=settings,
         )
@@ -137,39 +160,28 @@ class UnitFiles:
         for file in sorted(found):
             yield found[file]
 
-    def _links_to(self, name: str, settings: Settings) -> list[tuple[str, str]]:
-        """Return where a unit is linked from: the folder, and the unit that wants it."""
-        if self._wanted is None:
-            self._wanted = self._read_links()
-        names = [name]
-        stem, at, suffix = name.partition("@")
-        if at and suffix.startswith("."):
-            # A template is enabled when one of its instances is.
-            names += [
-                link
-                for link in self._wanted
-                if link.startswith(f"{stem}@") and link.endswith(suffix)
-            ]
-        found = [place for wanted in names for place in self._wanted.get(wanted, [])]
+    def _links_to(self, name: str, settings: Settings) -> list[Link]:
+        """Return the links to a unit; those to instances of a template count for it."""
+        if self._links is None:
+            self._links = list(self._read_links())
+        found = [link for link in self._links if name in (link.name, template_of(link.name))]
         for alias in settings.get("Install", {}).get("Alias", []):
-            for other in alias.split():
-                found += [
-                    (folder, "")
-                    for folder in (*_SETTINGS_FOLDERS, *_RUNTIME_FOLDERS)
-                    if other in self._listed.get(folder, [])
-                    and os.path.basename(link_at(self._root / folder / other)) == name  # noqa: PTH119
-                ]
+            found += [
+                Link(folder, "", name)
+                for other in alias.split()
+                for folder in (*_SETTINGS_FOLDERS, *_RUNTIME_FOLDERS)
+                if other in self._listed.get(folder, [])
+                and os.path.basename(link_at(self._root / folder / other)) == name  # noqa: PTH119
+            ]
         return found
 
-    def _read_links(self) -> dict[str, list[tuple[str, str]]]:
-        links: dict[str, list[tuple[str, str]]] = {}
+    def _read_links(self) -> Iterator[Link]:
         for folder in self._folders:
             for entry in self._listed[folder]:
                 by, dot, kind = entry.rpartition(".")
                 if dot and f".{kind}" in _WANTED_BY:
                     for name in names_in(self._root / folder / entry):
-                        links.setdefault(name, []).append((folder, by))
-        return links
+                        yield Link(folder, by, name)
 
 
 def parse_unit(texts: Iterable[str]) -> dict[str, dict[str, list[str]]]:
@@ -219,26 +231,32 @@ def _logical_lines(text: str) -> Iterator[str]:
         yield whole.strip()
 
 
-def _state(folder: str, linked_from: list[str], settings: Settings, linked: bool) -> str:
+def _state(folder: str, links: Sequence[Link], settings: Settings, *, leads_out: bool) -> str:
     """Name the state as `systemctl list-unit-files` does (the man page's table, `is-enabled`)."""
     if folder.startswith(_GENERATED):
         return "generated"
     if folder == _TRANSIENT:
         return "transient"
-    if any(place in _SETTINGS_FOLDERS for place in linked_from):
+    if any(_keeps_settings(link.folder) for link in links):
         return "enabled"
-    if any(place in _RUNTIME_FOLDERS for place in linked_from):
+    if any(link.folder in _RUNTIME_FOLDERS for link in links):
         return "enabled-runtime"
-    if linked:
+    if leads_out:
         return "linked"
-    return _state_without_links(settings.get("Install", {}))
+    # What a generator, or the distribution, enabled under another name.
+    other_name = any("@" in link.name and template_of(link.name) != link.name for link in links)
+    return _state_without_settings(settings.get("Install", {}), other_name=other_name)
 
 
-def _state_without_links(install: Mapping[str, list[str]]) -> str:
+def _keeps_settings(folder: str) -> bool:
+    return folder in _SETTINGS_FOLDERS or folder.endswith(OF_ONE_USER)
+
+
+def _state_without_settings(install: Mapping[str, list[str]], *, other_name: bool) -> str:
     given = [name for name in _INSTALLING if install.get(name)]
     if not given:
         return "static"
-    return "indirect" if given == ["Also"] else "disabled"
+    return "indirect" if other_name or given == ["Also"] else "disabled"
 
 
 def _leads_out(target: str) -> bool:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from sensors.catalogue import (
+    accounts,
+    browsers,
+    certificates,
     computer,
+    containers,
     disks,
+    environment,
     events,
     files,
     hardware,
     jobs,
     kernel,
     network,
+    persistence,
     processes,
     services,
     software,
@@ -27,14 +33,20 @@ def _by_key(*topics: tuple[SensorDefinition, ...]) -> dict[str, SensorDefinition
 
 
 BUILT_IN: Final = _by_key(
+    accounts.SENSORS,
+    browsers.SENSORS,
+    certificates.SENSORS,
     computer.SENSORS,
+    containers.SENSORS,
     disks.SENSORS,
+    environment.SENSORS,
     events.SENSORS,
     files.SENSORS,
     hardware.SENSORS,
     jobs.SENSORS,
     kernel.SENSORS,
     network.SENSORS,
+    persistence.SENSORS,
     processes.SENSORS,
     services.SENSORS,
     software.SENSORS,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,24 @@ class TestReadProcess:
         assert snapshot.cwd == os.getcwd()  # noqa: PTH109 - what the kernel says
         assert snapshot.path == os.path.realpath(sys.executable)
         assert not snapshot.kernel_thread
+
+    @pytest.mark.root
+    def test_names_the_user_of_a_process_that_may_not_be_dumped(self) -> None:
+        hides = "import ctypes, os; ctypes.CDLL(None).prctl(4, 0); print(flush=True); input()"
+        with subprocess.Popen(
+            ["/usr/bin/python3", "-c", hides],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            user="nobody",
+            cwd="/",
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            snapshot = read_process(child.pid)
+            child.communicate(b"\n")
+
+        assert snapshot is not None
+        assert snapshot.user_id == pwd.getpwnam("nobody").pw_uid
 
     def test_returns_none_for_a_process_that_ended(self) -> None:
         child = subprocess.Popen(["true"])

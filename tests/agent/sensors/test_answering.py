@@ -113,7 +113,7 @@ class Endpoint:
         return "job-1", "started"
 
     @staticmethod
-    def _run(work: Callable[[], Collected], *, timeout: float) -> Collected:
+    def _run(work: Callable[[], Collected], *, timeout: float, foreign: bool = False) -> Collected:
         try:
             return work()
         except SensorFailed as error:

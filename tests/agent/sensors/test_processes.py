@@ -35,12 +35,12 @@ def digest(name: str, path: str | Path) -> str:
 
 class TestRunningProcesses:
     def test_are_those_of_ps(self) -> None:
-        columns = ("pid=", "ppid=", "euser:40=", "comm=")
+        columns = ("pid=", "ppid=", "euser:40=", "comm:80=")
 
         def look() -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
             rows = rows_of("process.running")
             options = [word for column in columns for word in ("-o", column)]
-            listed = printed(program("ps"), "-e", *options).splitlines()
+            listed = printed(program("ps"), "-e", "-ww", *options).splitlines()
             # Behind the name of a zombie ps says that it is one.
             theirs = {tuple(line.removesuffix(" <defunct>").split(None, 3)) for line in listed}
             ours = {

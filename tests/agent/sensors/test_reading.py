@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.sensors.reading import link_at, names_in, read_start, text_at
+from agent.sensors.reading import link_at, links_in, names_in, read_start, text_at
 
 
 class TestReadStart:
@@ -59,3 +59,16 @@ class TestLinkAt:
 class TestNamesIn:
     def test_are_none_without_a_folder(self, tmp_path: Path) -> None:
         assert names_in(tmp_path / "missing") == []
+
+
+class TestLinksIn:
+    def test_are_the_links_and_where_they_lead(self, tmp_path: Path) -> None:
+        (tmp_path / "one").symlink_to("any where")
+        (tmp_path / "two").symlink_to(os.fsdecode(b"x\xff"))
+        (tmp_path / "file").touch()
+
+        assert sorted(links_in(tmp_path)) == [("one", "any where"), ("two", "x\\xff")]
+
+    def test_are_refused_without_a_folder(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            links_in(tmp_path / "missing")

@@ -32,14 +32,16 @@ def sensor():
 
 become_worker()
 {before}
-given = run_isolated(lambda: collect(sensor(), columns=1), timeout={timeout})
+given = run_isolated(lambda: collect(sensor(), columns=1), timeout={timeout}, foreign={foreign})
 sys.stdout.buffer.write(msgspec.json.encode(given))
 """
 
 
-def run(sensor: str, *, timeout: float = 20, before: str = "", word: str = "x") -> Collected:
+def run(
+    sensor: str, *, timeout: float = 20, before: str = "", word: str = "x", foreign: bool = True
+) -> Collected:
     indented = "".join(f"    {line}\n" for line in sensor.splitlines())
-    program = RUNNER.format(sensor=indented, timeout=timeout, before=before)
+    program = RUNNER.format(sensor=indented, timeout=timeout, before=before, foreign=foreign)
     ended = subprocess.run(
         [sys.executable, "-c", program, word],
         cwd=REPOSITORY,
@@ -53,6 +55,15 @@ def run(sensor: str, *, timeout: float = 20, before: str = "", word: str = "x") 
 class TestSensor:
     def test_gives_its_rows(self) -> None:
         assert run("yield ['a']\nyield ['b\\udcff']").rows == [["a"], ["b\\xff"]]
+
+    @pytest.mark.root
+    def test_of_the_agents_own_may_ask_the_kernel_for_audit(self) -> None:
+        asks = """
+from agent.recorder.auditnetlink import AuditControl
+yield [str(AuditControl().status() is not None)]
+"""
+        assert run(asks, foreign=False).rows == [["True"]]
+        assert run(asks).failure
 
     def test_runs_apart_from_its_worker(self) -> None:
         given = run("print('noise'); yield [str(os.getpid() == os.getsid(0))]")

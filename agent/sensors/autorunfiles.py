@@ -1,0 +1,327 @@
+"""What the system's own files start: at boot, at events, and with its tools."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agent.sensors.initscripts import read_script_titles
+from agent.sensors.reading import names_in, read_start
+from agent.sensors.unitfiles import UnitFile, UnitFiles
+from agent.sensors.values import text_of
+
+RC_SCRIPTS, SYSTEMD, SHELL_START, DESKTOP = "T1037.004", "T1543.002", "T1546.004", "T1547.013"
+LINKER, UDEV, PAM, KERNEL_MODULES = "T1574.006", "T1546.017", "T1556.003", "T1547.006"
+LOGON_SCRIPTS, EVENTS, INSTALLERS, PYTHON = "T1037", "T1546", "T1546.016", "T1546.018"
+
+FILE_BYTES: Final = 256 * 1024
+_SHOWN_CHARACTERS: Final = 2000
+
+_EXECUTED: Final = (
+    "ExecCondition",
+    "ExecStartPre",
+    "ExecStart",
+    "ExecStartPost",
+    "ExecReload",
+    "ExecStop",
+    "ExecStopPost",
+)
+_SCRIPT_FOLDERS: Final = (
+    ("motd script", "etc/update-motd.d", LOGON_SCRIPTS),
+    ("network hook", "etc/network/if-up.d", EVENTS),
+    ("network hook", "etc/network/if-pre-up.d", EVENTS),
+    ("network hook", "etc/NetworkManager/dispatcher.d", EVENTS),
+    ("network hook", "etc/networkd-dispatcher/routable.d", EVENTS),
+    ("network hook", "etc/dhcp/dhclient-enter-hooks.d", EVENTS),
+    ("network hook", "etc/dhcp/dhclient-exit-hooks.d", EVENTS),
+    ("network hook", "etc/ppp/ip-up.d", EVENTS),
+    ("sleep hook", "etc/systemd/system-sleep", EVENTS),
+    ("sleep hook", "usr/lib/systemd/system-sleep", EVENTS),
+    ("systemd generator", "etc/systemd/system-generators", SYSTEMD),
+    ("systemd generator", "run/systemd/system-generators", SYSTEMD),
+    ("systemd generator", "usr/local/lib/systemd/system-generators", SYSTEMD),
+    ("systemd generator", "usr/lib/systemd/system-generators", SYSTEMD),
+    ("dnf plugin", "etc/dnf/plugins", INSTALLERS),
+    ("kernel hook", "etc/kernel/postinst.d", INSTALLERS),
+    ("git hook", "usr/share/git-core/templates/hooks", EVENTS),
+)
+_PROFILES: Final = (
+    "etc/profile",
+    "etc/bash.bashrc",
+    "etc/bashrc",
+    "etc/bash.bash_logout",
+    "etc/zshenv",
+    "etc/zsh/zshenv",
+    "etc/zsh/zshrc",
+    "etc/zsh/zprofile",
+    "etc/zsh/zlogin",
+    "etc/zshrc",
+    "etc/csh.cshrc",
+    "etc/csh.login",
+    "etc/fish/config.fish",
+    "etc/ssh/sshrc",
+)
+_UDEV_FOLDERS: Final = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d")
+_UDEV_RUN: Final = re.compile(r"\bRUN(?:\{program\})?\s*\+?:?=\s*\"([^\"]+)\"")
+_PAM_FOLDERS: Final = (
+    "usr/lib/x86_64-linux-gnu/security",
+    "usr/lib/aarch64-linux-gnu/security",
+    "usr/lib64/security",
+    "usr/lib/security",
+    "lib/security",
+)
+_HOOK: Final = re.compile(
+    r"((?:DPkg|APT)(?:::[\w-]+)*::(?:Pre|Post)-(?:Invoke|Install-Pkgs)(?:-Success)?|"
+    r"pre-invoke|post-invoke)\s*[{=]?\s*([^;\n}]+)",
+    re.IGNORECASE,
+)
+_MODULE_FOLDERS: Final = ("etc/modules-load.d", "run/modules-load.d", "usr/lib/modules-load.d")
+_PYTHON_FOLDERS: Final = (
+    "usr/lib/python3/dist-packages",
+    "usr/local/lib/python3*/dist-packages",
+    "usr/local/lib/python3*/site-packages",
+    "usr/lib/python3*/site-packages",
+    "usr/lib/python3.*",
+)
+
+
+class Autorun(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that starts by itself. `path` is the file that says so, as the computer has it."""
+
+    category: str
+    path: str
+    runs: str
+    technique: str
+    user: str = "root"
+
+
+def system_autoruns(root: Path) -> Iterator[Autorun]:
+    """Yield everything that the system's own files start."""
+    yield from _units(UnitFiles(root), "systemd", "root")
+    yield from _boot_scripts(root)
+    yield from _script_folders(root)
+    yield from _profiles(root)
+    yield from desktop_entries(root, "etc/xdg/autostart", "every user")
+    yield from _preloaded(root)
+    yield from _udev(root)
+    yield from _pam(root)
+    yield from _kernel_modules(root)
+    yield from _package_hooks(root)
+    yield from _python(root)
+
+
+def units_of(root: Path, folders: tuple[str, ...], user: str) -> Iterator[Autorun]:
+    """Yield the enabled units of users' own systemd."""
+    yield from _units(UnitFiles(root, folders), "systemd user", user)
+
+
+def content_of(path: Path, *, follow: bool = True) -> str:
+    """Return the beginning of a file; empty when it is none or cannot be read."""
+    try:
+        return text_of(read_start(path, FILE_BYTES, follow=follow))
+    except OSError:
+        return ""
+
+
+def commands_in(text: str) -> list[str]:
+    """Return the lines of a script that do something."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def shortened(text: str) -> str:
+    """Cut what an analyst reads of one file."""
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+def desktop_entries(root: Path, folder: str, user: str) -> Iterator[Autorun]:
+    """Yield what desktops start at login, from a folder of `.desktop` files."""
+    for name in names_in(root / folder):
+        if not name.endswith(".desktop"):
+            continue
+        fields = dict(
+            line.split("=", 1)
+            for line in content_of(root / folder / name, follow=False).splitlines()
+            if "=" in line and not line.startswith("#")
+        )
+        if fields.get("Hidden", "").strip().lower() != "true" and "Exec" in fields:
+            yield Autorun(
+                category="desktop autostart",
+                path=f"/{folder}/{name}",
+                runs=shortened(fields["Exec"].strip()),
+                technique=DESKTOP,
+                user=user,
+            )
+
+
+def _units(units: UnitFiles, manager: str, user: str) -> Iterator[Autorun]:
+    for suffix in (".service", ".socket", ".path"):
+        for unit in units.named(suffix):
+            runs = _commands_of(unit)
+            who = unit.value("Service", "User") or user
+            if unit.starts_by_itself or unit.state in ("enabled", "generated", "transient"):
+                yield Autorun(
+                    category=f"{manager} {suffix[1:]}",
+                    path=unit.path,
+                    runs=runs,
+                    technique=SYSTEMD,
+                    user=who,
+                )
+            for drop_in in unit.drop_ins:
+                yield Autorun(
+                    category="systemd drop-in",
+                    path=drop_in,
+                    runs=f"{unit.name}: {runs}",
+                    technique=SYSTEMD,
+                    user=who,
+                )
+
+
+def _commands_of(unit: UnitFile) -> str:
+    if not unit.name.endswith(".service"):
+        section = unit.name.rpartition(".")[2].capitalize()
+        given = unit.settings.get(section, {})
+        started = unit.value(section, "Service" if section == "Socket" else "Unit")
+        watched = [value for name, values in given.items() for value in values if "/" in value]
+        return shortened(f"{started or unit.name.rpartition('.')[0]} on {', '.join(watched)}")
+    return shortened("; ".join(line for name in _EXECUTED for line in unit.values("Service", name)))
+
+
+def _boot_scripts(root: Path) -> Iterator[Autorun]:
+    for name in ("etc/rc.local", "etc/rc.d/rc.local"):
+        for line in commands_in(content_of(root / name)):
+            if line not in ("exit 0", "touch /var/lock/subsys/local"):
+                yield Autorun(category="rc.local", path=f"/{name}", runs=line, technique=RC_SCRIPTS)
+    for path, title in read_script_titles(root):
+        yield Autorun(category="init script", path=path, runs=title, technique=RC_SCRIPTS)
+
+
+def _script_folders(root: Path) -> Iterator[Autorun]:
+    for category, folder, technique in _SCRIPT_FOLDERS:
+        for name in names_in(root / folder):
+            if name == "README" or name.endswith((".sample", ".conf")):
+                continue
+            path = root / folder / name
+            if path.is_file():
+                yield Autorun(
+                    category=category,
+                    path=f"/{folder}/{name}",
+                    runs=f"/{folder}/{name}",
+                    technique=technique,
+                )
+
+
+def _profiles(root: Path) -> Iterator[Autorun]:
+    names = [name for name in _PROFILES if (root / name).is_file()]
+    for folder in ("etc/profile.d", "etc/bashrc.d", "etc/bash_completion.d", "etc/fish/conf.d"):
+        names += [f"{folder}/{name}" for name in names_in(root / folder)]
+    for name in names:
+        commands = commands_in(content_of(root / name))
+        yield Autorun(
+            category="shell start-up",
+            path=f"/{name}",
+            runs=shortened("; ".join(commands)),
+            technique=SHELL_START,
+            user="every user",
+        )
+
+
+def _preloaded(root: Path) -> Iterator[Autorun]:
+    for word in content_of(root / "etc/ld.so.preload").replace(":", " ").split():
+        yield Autorun(
+            category="ld.so.preload",
+            path="/etc/ld.so.preload",
+            runs=word,
+            technique=LINKER,
+            user="every user",
+        )
+
+
+def _udev(root: Path) -> Iterator[Autorun]:
+    for folder in _UDEV_FOLDERS:
+        for name in names_in(root / folder):
+            for program in dict.fromkeys(_UDEV_RUN.findall(content_of(root / folder / name))):
+                yield Autorun(
+                    category="udev rule",
+                    path=f"/{folder}/{name}",
+                    runs=program,
+                    technique=UDEV,
+                )
+
+
+def _pam(root: Path) -> Iterator[Autorun]:
+    for name in names_in(root / "etc/pam.d"):
+        for line in commands_in(content_of(root / "etc/pam.d" / name)):
+            if "pam_exec" in line or "pam_script" in line:
+                yield Autorun(
+                    category="PAM command", path=f"/etc/pam.d/{name}", runs=line, technique=PAM
+                )
+    for folder in _PAM_FOLDERS:
+        for name in names_in(root / folder):
+            if name.endswith(".so"):
+                path = f"/{folder}/{name}"
+                yield Autorun(category=PAM_MODULE, path=path, runs=path, technique=PAM)
+
+
+PAM_MODULE: Final = "PAM module"
+"""Whoever lists these leaves out those that a package brought."""
+
+
+def _kernel_modules(root: Path) -> Iterator[Autorun]:
+    names = ["etc/modules"]
+    for folder in _MODULE_FOLDERS:
+        names += [f"{folder}/{name}" for name in names_in(root / folder) if name.endswith(".conf")]
+    seen = set()
+    for name in names:
+        place = (root / name).resolve()
+        # Debian links one of these to /etc/modules.
+        if place in seen:
+            continue
+        seen.add(place)
+        for line in commands_in(content_of(root / name)):
+            yield Autorun(
+                category="kernel module", path=f"/{name}", runs=line, technique=KERNEL_MODULES
+            )
+
+
+def _package_hooks(root: Path) -> Iterator[Autorun]:
+    names = ["etc/apt/apt.conf", "etc/dpkg/dpkg.cfg"]
+    for folder in ("etc/apt/apt.conf.d", "etc/dpkg/dpkg.cfg.d"):
+        names += [f"{folder}/{name}" for name in names_in(root / folder)]
+    for name in names:
+        text = "\n".join(commands_in(content_of(root / name)))
+        for hook, command in _HOOK.findall(text):
+            yield Autorun(
+                category="package manager hook",
+                path=f"/{name}",
+                runs=shortened(f"{hook}: {command.strip()}"),
+                technique=INSTALLERS,
+            )
+
+
+def _python(root: Path) -> Iterator[Autorun]:
+    for pattern in _PYTHON_FOLDERS:
+        for folder in sorted(root.glob(pattern)):
+            for name in names_in(folder):
+                path = folder / name
+                if name in ("sitecustomize.py", "usercustomize.py"):
+                    lines = [f"{len(commands_in(content_of(path)))} lines"]
+                elif name.endswith(".pth"):
+                    # site(7): other lines only name folders.
+                    lines = [
+                        one for one in commands_in(content_of(path)) if one.startswith("import")
+                    ]
+                else:
+                    continue
+                for line in lines:
+                    yield Autorun(
+                        category="Python start-up",
+                        path=f"/{path.relative_to(root)}",
+                        runs=shortened(line),
+                        technique=PYTHON,
+                        user="every user",
+                    )
