@@ -29,6 +29,7 @@
         ├── InstructionNotYetValid  issued in the future
         ├── ExpiredInstruction      its time is over
         ├── ReplayedInstruction     this sequence, or a later one, was accepted before
+        ├── FleetWindowFull         too many of the fleet's instructions are remembered already
         └── UnreadableInstruction   signed and current, but of a kind unknown to this version
 """
 
@@ -146,6 +147,10 @@ class ExpiredInstruction(InstructionRefused):
 
 class ReplayedInstruction(InstructionRefused):
     """The same sequence, or a later one, was accepted before."""
+
+
+class FleetWindowFull(InstructionRefused):
+    """More of the fleet's instructions are current than an endpoint remembers."""
 
 
 class UnreadableInstruction(InstructionRefused):

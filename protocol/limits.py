@@ -60,3 +60,7 @@ WRITE_BUDGET = 4 * FRAME_PAYLOAD
 # Clocks of console and endpoint may differ by this much, after the endpoint corrected its clock
 # by `Welcome.server_at`. In microseconds.
 CLOCK_DIFFERENCE = 5 * 60 * 1_000_000
+
+# Sequences of the fleet's instructions that an endpoint remembers until they expire. A question a
+# second, each open for ten minutes, are 600; 4,096 of them are 64 KiB on the endpoint's disk.
+FLEET_WINDOW = 4096

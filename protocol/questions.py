@@ -14,7 +14,8 @@ import msgspec
 # What one endpoint may answer to one question.
 ROWS_AT_MOST = 10_000
 PART_BYTES = 192 * 1024
-PARTS_AT_MOST = 64
+# One bit of a signed 64-bit number for each part that is stored.
+PARTS_AT_MOST = 63
 
 ANSWERED, NOT_MATCHING, FAILED = "answered", "not-matching", "failed"
 
@@ -23,7 +24,8 @@ class Script(msgspec.Struct, kw_only=True):
     """A user's own sensor, as the console signed it within the question.
 
     `language` is `python`, `shell` or `powershell`. It prints one row a line, columns parted by
-    `separator`. `timeout` is in seconds, `output_limit` in bytes.
+    `separator`. `timeout` is in seconds, `output_limit` in bytes. `column_names` and
+    `column_types` (of `sensors.definitions.ValueType`) let comparisons speak of its columns.
     """
 
     language: str
@@ -32,15 +34,22 @@ class Script(msgspec.Struct, kw_only=True):
     separator: str = "|"
     timeout: float = 30.0
     output_limit: int = 1024 * 1024
+    column_names: list[str] = []
+    column_types: list[str] = []
 
 
 class SensorCall(msgspec.Struct, kw_only=True):
-    """One sensor with its parameters filled in. `script` goes along with a user's own sensor."""
+    """One sensor with its parameters filled in. `script` goes along with a user's own sensor.
+
+    `columns` is how many the console expects of it (0: it did not say): an agent that does not
+    know the sensor leaves so many empty.
+    """
 
     key: str
     name: str
     parameters: dict[str, str] = {}
     script: Script | None = None
+    columns: int = 0
 
 
 class Comparison(msgspec.Struct, kw_only=True, tag="compare"):

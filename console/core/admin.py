@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold ships no types
     """Lists and shows rows that services write; nothing can be typed over here."""
 
-    actions = None
+    actions: Sequence[str] | None = None
     show_full_result_count = False
     # What the head of the pages calls these rows; empty for the model's own name.
     list_title = ""

@@ -27,7 +27,9 @@ from console.core.actor import Actor
 from console.core.exceptions import NotFound
 from console.core.live_topics import (
     READ_DELAY,
+    News,
     newest_position,
+    news_for,
     permission_for,
     read_news,
     topic_group,
@@ -109,6 +111,7 @@ class BrowserConsumer(SocketConsumer):
     # that drop idle connections after a minute see life.
     keep_alive_interval: ClassVar[float] = 20.0
     checks_every: ClassVar[int] = 3
+    _checked_at = float("-inf")
 
     def is_allowed(self, user: AbstractUser) -> bool:
         """Tell whether this user may have this socket. Called in a thread, again every minute."""
@@ -137,6 +140,19 @@ class BrowserConsumer(SocketConsumer):
     async def allowed_user(self) -> AbstractUser | None:
         """Return the login session's user if it is not over and they may have this socket."""
         return await database_sync_to_async(self._allowed_user)()
+
+    async def stays_allowed(self, *, within: float = 0.0) -> bool:
+        """Tell whether the socket's user still may have it, and close it if not.
+
+        A check that is not older than `within` seconds still holds.
+        """
+        now = asyncio.get_running_loop().time()
+        if now - self._checked_at >= within:
+            if await self.allowed_user() is None:
+                await self.close(NO_LONGER_ALLOWED)
+                return False
+            self._checked_at = now
+        return True
 
     async def send_packed(self, message: Any) -> None:
         """Send one JSON message."""
@@ -211,10 +227,20 @@ class TopicConsumer(BrowserConsumer):
 
     async def _send_unread(self) -> None:
         unread = await read_news(self._redis, self.topic, self._position)
-        if unread is not None:
-            self._position = unread.position
-            shown = msgspec.to_builtins(unread.news)
+        if unread is None:
+            return
+        self._position = unread.position
+        heard = await database_sync_to_async(self._heard)(unread.news)
+        if heard is None:
+            await self.close(NO_LONGER_ALLOWED)
+        elif heard.count:
+            shown = {"count": heard.count, "rows": heard.rows}
             await self.send_packed({"type": "news", "topic": self.topic, **shown})
+
+    def _heard(self, news: News) -> News | None:
+        # The user afresh: what they may hear of may have changed since the news before.
+        user = self._allowed_user()
+        return None if user is None else news_for(user, self.topic, news)
 
 
 def _source_address(scope: Any) -> str:

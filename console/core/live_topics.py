@@ -5,6 +5,9 @@ a second, wakes the browsers' sockets up. Each socket then reads everything that
 it looked last and sends it as one message: the number of changes and the newest rows. Under an
 alert storm a browser gets four messages a second, and Channels nearly nothing to carry.
 
+A topic may narrow its news for each listener: whoever may hear of some endpoints only hears, and
+counts, nothing of the others.
+
 Live news is a convenience: a page that missed some finds the truth in the database.
 """
 
@@ -13,7 +16,8 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,10 +48,21 @@ _permissions: dict[str, str] = {}
 
 
 class News(msgspec.Struct, kw_only=True):
-    """How many things changed, and the newest of them as rows of JSON, newest first."""
+    """How many things changed, and the newest of them as rows of JSON, newest first.
+
+    `counts` says of how many each subject, as an endpoint's id, is; topics that narrow read it,
+    and no browser gets it.
+    """
 
     count: int
     rows: list[dict[str, Any]]
+    counts: dict[str, int] = {}
+
+
+# A user, who is of no type here: models are not there yet when topics are registered.
+Narrow = Callable[[Any, News], News]
+
+_narrowing: dict[str, Narrow] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +73,10 @@ class Unread:
     position: bytes
 
 
-def register_topic(topic: str, *, permission: str) -> None:
+def register_topic(topic: str, *, permission: str, narrow: Narrow | None = None) -> None:
     """Name a topic and the permission (`app.codename`) that its listeners need.
 
+    `narrow` leaves of some news what one user may hear; without it, every listener hears all.
     Call it in `AppConfig.ready()`. Raises ValueError for a name that is taken or unfit.
     """
     if not _TOPIC.fullmatch(topic):
@@ -68,6 +84,8 @@ def register_topic(topic: str, *, permission: str) -> None:
     if topic in _permissions:
         raise ValueError(f"topic {topic} is registered twice")
     _permissions[topic] = permission
+    if narrow is not None:
+        _narrowing[topic] = narrow
 
 
 def permission_for(topic: str) -> str:
@@ -77,20 +95,34 @@ def permission_for(topic: str) -> str:
     return _permissions[topic]
 
 
+def news_for(user: Any, topic: str, news: News) -> News:
+    """Return what of these news this user may hear."""
+    narrow = _narrowing.get(topic)
+    return news if narrow is None else narrow(user, news)
+
+
 def topic_group(topic: str) -> str:
     """Name the channel group of a topic's sockets."""
     return f"live.{topic}"
 
 
-def publish(topic: str, rows: Sequence[Mapping[str, Any]], *, count: int | None = None) -> None:
+def publish(
+    topic: str,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    count: int | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> None:
     """Tell open pages, after the commit, that `count` things changed (default: all of `rows`).
 
-    `rows` is newest first; only the first `NEWEST_ROWS` travel. Redis being away is logged, not
-    raised: what was committed stays committed. Raises NotFound for an unknown topic.
+    `rows` is newest first; only the first `NEWEST_ROWS` travel. `counts` is as in `News`.
+    Redis being away is logged, not raised: what was committed stays committed. Raises NotFound
+    for an unknown topic.
     """
     permission_for(topic)
     newest = [dict(row) for row in rows[:NEWEST_ROWS]]
-    news = News(count=len(rows) if count is None else count, rows=newest)
+    number = len(rows) if count is None else count
+    news = News(count=number, rows=newest, counts=dict(counts or {}))
     transaction.on_commit(functools.partial(_announce, topic, news))
 
 
@@ -112,7 +144,14 @@ async def read_news(connection: redis.asyncio.Redis, topic: str, position: bytes
         return None
     parts = [msgspec.json.decode(fields[b"news"], type=News) for _, fields in entries]
     newest_first = [row for part in reversed(parts) for row in part.rows]
-    news = News(count=sum(part.count for part in parts), rows=newest_first[:NEWEST_ROWS])
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    news = News(
+        count=sum(part.count for part in parts),
+        rows=newest_first[:NEWEST_ROWS],
+        counts=dict(counts),
+    )
     return Unread(news, entries[-1][0])
 
 

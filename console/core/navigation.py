@@ -76,7 +76,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _item(request: HttpRequest, entry: MenuEntry) -> dict[str, Any]:
-    allowed = request.user.has_perm(entry.permission)
+    allowed = any(map(request.user.has_perm, (entry.permission, *entry.or_permissions)))
     return {
         "title": entry.title,
         "icon": entry.icon,

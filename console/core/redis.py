@@ -25,8 +25,15 @@ INGEST_REFUSAL: Final = "vedette:ingest-refusal"
 REVOKED_CERTIFICATES: Final = "vedette:revoked-certificates"
 REVOKED_CHANNEL: Final = "vedette:revoked"
 
-# The ids (16 bytes each, joined) of endpoints for which an instruction waits.
+# Wake-ups: for whom instructions wait, small ones included (`console.gateway.wakeups`).
 WAKE_CHANNEL: Final = "vedette:wake"
+
+# Open broadcasts: id (16 bytes) → when it expires (epoch seconds).
+BROADCASTS: Final = "vedette:broadcasts"
+# An id of a broadcast (16 bytes), then the ids of those endpoints that are new to it; none: all.
+BROADCAST_CHANNEL: Final = "vedette:broadcast"
+# An id of a broadcast that ended before its time.
+WITHDRAWN_CHANNEL: Final = "vedette:broadcast-withdrawn"
 
 # How long a program waits for one answer, in seconds. Blocking reads must ask for less.
 ANSWER_TIMEOUT: Final = 5.0
@@ -40,6 +47,21 @@ def committed_stream(gateway: str) -> str:
 def instructions_key(endpoint_id: UUID) -> str:
     """Name the hash of an endpoint's waiting instructions: sequence → sealed envelope."""
     return f"vedette:instructions:{endpoint_id.hex}"
+
+
+def broadcast_key(broadcast_id: UUID) -> str:
+    """Name the key with a broadcast's sealed envelope."""
+    return f"vedette:broadcast:{broadcast_id.hex}"
+
+
+def waiting_key(broadcast_id: UUID) -> str:
+    """Name the set of endpoints (16 bytes each) for which a broadcast still waits."""
+    return f"vedette:broadcast:{broadcast_id.hex}:waiting"
+
+
+def sent_key(broadcast_id: UUID) -> str:
+    """Name the set of endpoints (16 bytes each) to which a broadcast was written."""
+    return f"vedette:broadcast:{broadcast_id.hex}:sent"
 
 
 def alive_key(program: str) -> str:

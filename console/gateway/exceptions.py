@@ -2,6 +2,7 @@
 
 GatewayError
 ├── DamagedBatch            an entry of the stream that no gateway wrote
+├── DamagedWakeUp           an announcement that no service wrote
 ├── UnknownPeer             a certificate that names no endpoint
 └── StorageUnavailable      the database cannot store anything now
 """
@@ -15,6 +16,10 @@ class GatewayError(Exception):
 
 class DamagedBatch(GatewayError):
     """An entry of the stream that no gateway wrote."""
+
+
+class DamagedWakeUp(GatewayError):
+    """An announcement that no service wrote."""
 
 
 class UnknownPeer(GatewayError):

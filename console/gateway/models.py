@@ -20,8 +20,12 @@ class OutboundInstruction(models.Model):
         FAILED = "FAILED", "Failed"
         EXPIRED = "EXPIRED", "Expired"
 
+    # The unique constraint's index begins with the endpoint: it needs none of its own.
     endpoint = models.ForeignKey(
-        "endpoints.Endpoint", on_delete=models.CASCADE, related_name="instructions"
+        "endpoints.Endpoint",
+        on_delete=models.CASCADE,
+        related_name="instructions",
+        db_index=False,
     )
     sequence = models.PositiveBigIntegerField()
     kind = models.CharField(max_length=64)
@@ -39,6 +43,14 @@ class OutboundInstruction(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(sequence__gte=1), name="instruction_sequence_counts"
+            ),
+        )
+        # What waits is looked for all the time and is little; what has ended only grows.
+        indexes = (
+            models.Index(
+                fields=("endpoint",),
+                condition=Q(state="WAITING"),
+                name="instruction_waits",
             ),
         )
 

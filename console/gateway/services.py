@@ -1,38 +1,44 @@
 """Tell endpoints what to do, and record how it ended.
 
-The row is the truth. What the gateway reads is a copy in Redis, written after the commit and made
-again by `restore_waiting_instructions` whenever Redis lost it.
+The row is the truth (`instruction_rows`). What the gateway reads is a copy in Redis (`mailboxes`),
+written after the commit and made again by `restore_waiting_instructions` whenever Redis lost it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import Max
+from django.db import transaction
 
 from console.audit.services import record_audit_event
 from console.certificates.models import Certificate
-from console.certificates.signing import sign_instruction
+from console.certificates.signing import sealer_for
 from console.core.actor import Actor
-from console.core.redis import (
-    REVOKED_CERTIFICATES,
-    REVOKED_CHANNEL,
-    WAKE_CHANNEL,
-    client,
-    instructions_key,
-)
+from console.core.redis import REVOKED_CERTIFICATES, REVOKED_CHANNEL, client
+from console.core.storable import storable_text
 from console.endpoints.models import Endpoint
+from console.gateway import mailboxes
 from console.gateway.batches import Notice
+from console.gateway.instruction_rows import (
+    Outcome,
+    Standing,
+    close_waiting,
+    insert_waiting,
+    standings,
+    waiting_letters,
+)
+from console.gateway.mailboxes import Letter
 from console.gateway.models import OutboundInstruction
+from console.gateway.wakeups import CARRIED_BYTES, SealedInstruction
 from console.modules import Received
 from protocol.instructions import AnyInstruction, ApplyIntel
 from protocol.messages import InstructionCompleted
+from protocol.signing import Sealer
 
 _MICROSECONDS: Final = 1_000_000
 _WRITTEN_AT_ONCE: Final = 500
@@ -65,57 +71,55 @@ def send_instruction(
     Revoked and unknown endpoints get nothing. Returns for how many it was signed. It expires
     `lifetime` after `now`. May run inside the caller's transaction; nothing leaves before commit.
     """
+    endpoints = _lock_endpoints(endpoint_ids)
+    if not endpoints:
+        return 0
     kind = str(instruction.__struct_config__.tag)
-    endpoints = list(
-        Endpoint.objects.select_for_update(no_key=True)
-        .filter(pk__in=list(endpoint_ids), revoked_at=None)
-        .order_by("pk")
-        .values_list("pk", flat=True)
+    expires_at = now + lifetime
+    sealer = sealer_for(
+        instruction, issued_at=_microseconds(now), expires_at=_microseconds(expires_at)
     )
+    fresh: list[Letter] = []
+    queued: list[UUID] = []
     for slice_ in _slices(endpoints):
         if isinstance(instruction, _REPLACING):
             _expire_older(slice_, kind, now=now)
-        rows = _signed_rows(slice_, instruction, kind, now=now, expires_at=now + lifetime)
-        OutboundInstruction.objects.bulk_create(rows)
-        transaction.on_commit(partial(_push_in_order, rows), robust=True)
-    if endpoints:
-        record_audit_event(
-            actor=actor,
-            action="instruction.send",
-            subject_type=OutboundInstruction._meta.label_lower,
-            subject_name=kind,
-            detail={"endpoints": len(endpoints)},
-            now=now,
-        )
+        before = standings(slice_)
+        sealed = _seal(sealer, before)
+        insert_waiting(sealed, kind=kind, created_at=now, expires_at=expires_at)
+        for each in sealed:
+            if before[each.endpoint_id].waits or len(each.envelope) > CARRIED_BYTES:
+                queued.append(each.endpoint_id)
+            else:
+                fresh.append((each, expires_at))
+    transaction.on_commit(partial(_deliver, fresh, queued), robust=True)
+    record_audit_event(
+        actor=actor,
+        action="instruction.send",
+        subject_type=OutboundInstruction._meta.label_lower,
+        subject_name=kind,
+        detail={"endpoints": len(endpoints)},
+        now=now,
+    )
     return len(endpoints)
 
 
 def complete_instructions(batch: Sequence[Received]) -> None:
     """Record how instructions ended; a second report of the same one changes nothing."""
-    table = connection.ops.quote_name(OutboundInstruction._meta.db_table)
-    endpoint_field = OutboundInstruction._meta.get_field("endpoint")
-    time_field = OutboundInstruction._meta.get_field("completed_at")
-    parameters = [
-        (
+    outcomes = [
+        Outcome(
             _OUTCOMES.get(message.outcome, State.FAILED).value,
-            time_field.get_db_prep_value(_instant(received_at), connection),
-            _storable(message.detail),
-            endpoint_field.get_db_prep_value(endpoint_id, connection),
+            _instant(received_at),
+            storable_text(message.detail, _DETAIL_LENGTH),
+            endpoint_id,
             message.sequence,
-            State.WAITING.value,
         )
         for endpoint_id, message, received_at in batch
         if isinstance(message, InstructionCompleted)
     ]
-    with connection.cursor() as cursor:
-        # One prepared statement for all: bulk_update would build a CASE with a branch per row.
-        cursor.executemany(
-            f"UPDATE {table} SET state = %s, completed_at = %s, detail = %s "  # noqa: S608 - the table's own name
-            "WHERE endpoint_id = %s AND sequence = %s AND state = %s",
-            parameters,
-        )
-    done = [(endpoint_id, message.sequence) for endpoint_id, message, _ in batch]
-    transaction.on_commit(partial(_withdraw, done), robust=True)
+    close_waiting(outcomes)
+    done = [(outcome.endpoint_id, outcome.sequence) for outcome in outcomes]
+    transaction.on_commit(partial(mailboxes.withdraw, done), robust=True)
 
 
 def record_notices(notices: Sequence[Notice]) -> None:
@@ -142,25 +146,19 @@ def expire_instructions(*, now: datetime) -> int:
     overdue = OutboundInstruction.objects.filter(state=State.WAITING, expires_at__lte=now)
     withdrawn = list(overdue.values_list("endpoint_id", "sequence"))
     count = overdue.update(state=State.EXPIRED, completed_at=now)
-    transaction.on_commit(partial(_withdraw, withdrawn), robust=True)
+    transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
     return count
 
 
 def restore_waiting_instructions(*, now: datetime) -> int:
     """Write to Redis what it should hold and does not, and wake the gateways; tell how many."""
-    restored = 0
     waiting = OutboundInstruction.objects.filter(state=State.WAITING, expires_at__gt=now)
-    keys = waiting.order_by("pk").values_list("pk", "endpoint_id", "sequence")
-    with client() as redis:
-        for slice_ in _slices(keys.iterator(chunk_size=_WRITTEN_AT_ONCE)):
-            with redis.pipeline(transaction=False) as pipeline:
-                for _, endpoint_id, sequence in slice_:
-                    pipeline.hexists(instructions_key(endpoint_id), str(sequence))
-                found = pipeline.execute()
-            missing = [pk for (pk, *_), exists in zip(slice_, found, strict=True) if not exists]
-            if missing:
-                _push(list(OutboundInstruction.objects.filter(pk__in=missing)))
-                restored += len(missing)
+    addresses = waiting.order_by("pk").values_list("endpoint_id", "sequence")
+    restored = 0
+    for lost in _slices(mailboxes.missing(addresses.iterator(chunk_size=_WRITTEN_AT_ONCE))):
+        endpoint_ids = {endpoint_id for endpoint_id, _ in lost}
+        mailboxes.put(waiting_letters(endpoint_id__in=endpoint_ids, expires_at__gt=now))
+        restored += len(lost)
     return restored
 
 
@@ -192,40 +190,28 @@ def _announce_fingerprints(fingerprints: Sequence[str]) -> None:
         pipeline.execute()
 
 
-def _signed_rows(
-    endpoint_ids: Sequence[UUID],
-    instruction: AnyInstruction,
-    kind: str,
-    *,
-    now: datetime,
-    expires_at: datetime,
-) -> list[OutboundInstruction]:
-    last = dict(
-        OutboundInstruction.objects.filter(endpoint_id__in=endpoint_ids)
-        .values_list("endpoint_id")
-        .annotate(Max("sequence"))
-    )
-    rows = []
-    for endpoint_id in endpoint_ids:
-        sequence = last.get(endpoint_id, 0) + 1
-        envelope = sign_instruction(
-            instruction,
-            audience=endpoint_id,
-            sequence=sequence,
-            issued_at=_microseconds(now),
-            expires_at=_microseconds(expires_at),
+def _lock_endpoints(endpoint_ids: Iterable[UUID]) -> list[UUID]:
+    """Lock those that may be told something, in an order that keeps two senders from a deadlock.
+
+    Sequences of one endpoint are given and committed one after the other by this.
+    """
+    present = Endpoint.objects.select_for_update(no_key=True).filter(revoked_at=None)
+    return [
+        endpoint_id
+        for slice_ in _slices(sorted(set(endpoint_ids)))
+        for endpoint_id in present.filter(pk__in=slice_).order_by("pk").values_list("pk", flat=True)
+    ]
+
+
+def _seal(sealer: Sealer, before: Mapping[UUID, Standing]) -> list[SealedInstruction]:
+    return [
+        SealedInstruction(
+            endpoint_id,
+            standing.sequence + 1,
+            sealer.seal(audience=endpoint_id, sequence=standing.sequence + 1),
         )
-        rows.append(
-            OutboundInstruction(
-                endpoint_id=endpoint_id,
-                sequence=sequence,
-                kind=kind,
-                envelope=envelope,
-                created_at=now,
-                expires_at=expires_at,
-            )
-        )
-    return rows
+        for endpoint_id, standing in before.items()
+    ]
 
 
 def _expire_older(endpoint_ids: Sequence[UUID], kind: str, *, now: datetime) -> None:
@@ -234,50 +220,25 @@ def _expire_older(endpoint_ids: Sequence[UUID], kind: str, *, now: datetime) -> 
     )
     withdrawn = list(older.values_list("endpoint_id", "sequence"))
     older.update(state=State.EXPIRED, completed_at=now, detail="replaced by a newer one")
-    transaction.on_commit(partial(_withdraw, withdrawn), robust=True)
+    transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
 
 
-def _push_in_order(rows: Sequence[OutboundInstruction]) -> None:
-    """Write new instructions to Redis with those before them that are not there yet.
+def _deliver(fresh: Sequence[Letter], queued: Sequence[UUID]) -> None:
+    """Put new instructions into mailboxes: `fresh` as they are, the others with those before them.
 
     Two programs may commit one after the other and get here the other way round. An endpoint that
-    has accepted the later one refuses the earlier one for ever, so neither goes without the other.
+    has accepted the later one refuses the earlier one for ever, so neither goes without the other:
+    what waits for the endpoints `queued` is read from the rows, all of it.
     """
-    newest = {row.endpoint_id: row.sequence for row in rows}
-    waiting = OutboundInstruction.objects.filter(endpoint_id__in=newest, state=State.WAITING)
-    earlier = waiting.exclude(pk__in=[row.pk for row in rows]).order_by("endpoint_id", "sequence")
-    before = [row for row in earlier if row.sequence < newest[row.endpoint_id]]
-    _push([*before, *rows])
-
-
-def _push(rows: Sequence[OutboundInstruction]) -> None:
-    with client() as redis, redis.pipeline(transaction=False) as pipeline:
-        for row in rows:
-            key = instructions_key(row.endpoint_id)
-            pipeline.hset(key, str(row.sequence), bytes(row.envelope))
-            # So that nothing stays for ever. Should an earlier instruction live longer than this
-            # one, it is written again by `restore_waiting_instructions`.
-            pipeline.expireat(key, row.expires_at)
-        pipeline.publish(WAKE_CHANNEL, b"".join(row.endpoint_id.bytes for row in rows))
-        pipeline.execute()
-
-
-def _withdraw(instructions: Sequence[tuple[UUID, int]]) -> None:
-    with client() as redis, redis.pipeline(transaction=False) as pipeline:
-        for endpoint_id, sequence in instructions:
-            pipeline.hdel(instructions_key(endpoint_id), str(sequence))
-        pipeline.execute()
+    mailboxes.put(fresh)
+    for slice_ in _slices(queued):
+        mailboxes.put(waiting_letters(endpoint_id__in=slice_))
 
 
 def _slices(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
     remaining = iter(rows)
     while slice_ := list(islice(remaining, _WRITTEN_AT_ONCE)):
         yield slice_
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL stores no NUL, and the text is the endpoint's.
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:_DETAIL_LENGTH]
 
 
 def _microseconds(instant: datetime) -> int:

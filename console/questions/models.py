@@ -3,6 +3,10 @@
 An answer of ten thousand endpoints is mostly the same rows: each distinct row of a question stands
 once in `AnswerRow` with how often it was given, and `Answer` says which endpoint gave it. The grid
 of somebody who reaches every asked endpoint reads the former alone.
+
+Targets and answers come in thousands a second. Their foreign keys have no index of their own where
+a constraint begins with the same column, and `Answer`, the largest, none that the database checks:
+`console.questions.answers` writes only answers of targets, which are checked.
 """
 
 from __future__ import annotations
@@ -146,6 +150,8 @@ class Question(models.Model):
     groups = models.ManyToManyField("endpoints.ComputerGroup", blank=True, related_name="+")
     asked_at = models.DateTimeField(db_index=True)
     expires_at = models.DateTimeField(db_index=True)
+    # Who may not use one of these sensors does not see the question, even when asking it once.
+    sensors = models.ManyToManyField(Sensor, blank=True, related_name="+")
     ended_at = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     cancelled_by = models.CharField(max_length=150, blank=True)
@@ -153,6 +159,8 @@ class Question(models.Model):
     answered = models.PositiveIntegerField(default=0)
     not_matching = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    # Answers that were not stored: not asked, too late, of another width, too many rows.
+    refused = models.PositiveIntegerField(default=0)
 
     class Meta:
         default_permissions = ("view",)
@@ -182,7 +190,9 @@ class QuestionTarget(models.Model):
         EXPIRED = "expired", "No answer"
         CANCELLED = "cancelled", "Cancelled"
 
-    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="targets")
+    question = models.ForeignKey(
+        Question, on_delete=models.CASCADE, related_name="targets", db_index=False
+    )
     endpoint = models.ForeignKey(
         "endpoints.Endpoint", on_delete=models.CASCADE, related_name="question_targets"
     )
@@ -208,7 +218,9 @@ class QuestionTarget(models.Model):
 class AnswerRow(models.Model):
     """One distinct row of a question. `digest` is of its values (64 bit, signed)."""
 
-    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="rows")
+    question = models.ForeignKey(
+        Question, on_delete=models.CASCADE, related_name="rows", db_index=False
+    )
     digest = models.BigIntegerField()
     values = models.JSONField()
     count = models.PositiveBigIntegerField(default=0)
@@ -226,8 +238,21 @@ class AnswerRow(models.Model):
 class Answer(models.Model):
     """An endpoint gave a row of this question, so often."""
 
-    question = models.ForeignKey(Question, on_delete=models.CASCADE, related_name="+")
-    endpoint = models.ForeignKey("endpoints.Endpoint", on_delete=models.CASCADE, related_name="+")
+    question = models.ForeignKey(
+        Question,
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    # Endpoints are revoked, never deleted: nobody looks for all answers of one.
+    endpoint = models.ForeignKey(
+        "endpoints.Endpoint",
+        on_delete=models.CASCADE,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     digest = models.BigIntegerField()
     count = models.PositiveIntegerField(default=1)
 

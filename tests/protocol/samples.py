@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from protocol import events, instructions, live, messages
+from protocol import events, instructions, live, messages, questions
 
 AT = 1_795_290_180_597_123  # 2026-11-21T19:43:00.597123Z
 FIRST_ID = UUID("0192f000-0000-7000-8000-000000000001")
@@ -181,6 +181,19 @@ UP: tuple[messages.Upward, ...] = (
     messages.InstructionCompleted(
         id=FIRST_ID, sequence=42, outcome="refused", detail="24 terms are allowed, not 25"
     ),
+    messages.QuestionAnswered(
+        id=FIRST_ID,
+        question_id=SECOND_ID,
+        outcome=questions.ANSWERED,
+        rows=[["ada-laptop", "/usr/bin/curl"], ["ada-laptop", "größe\nand <b>more</b>"]],
+        cut=3,
+        failures=[
+            questions.SensorFailure(name="Running Containers", reason="There is no Docker here.")
+        ],
+        part=1,
+        parts=2,
+        took=41_000,
+    ),
 )
 DOWN: tuple[messages.Downward, ...] = (
     messages.Goodbye(reason="the gateway drains", retry_after=2.5),
@@ -212,6 +225,52 @@ LIVE_DOWN: tuple[live.LiveDownward, ...] = (
     live.CancelSearch(search_id=3),
     live.CloseSession(reason="the analyst left"),
 )
+PROCESSES = questions.SensorCall(
+    key="process.running", name="Running Processes", parameters={"with-hash": "1"}, columns=2
+)
+OWN_SENSOR = questions.SensorCall(
+    key="custom.0192f000-0000-7000-8000-000000000002",
+    name="Free Space of Home",
+    script=questions.Script(
+        language="shell",
+        text="df --output=avail /home | tail -1",
+        columns=1,
+        separator="|",
+        timeout=5.0,
+        output_limit=4096,
+        column_names=["Free Space of Home"],
+        column_types=["bytes"],
+    ),
+    columns=1,
+)
+QUESTION = instructions.AskQuestion(
+    question_id=SECOND_ID,
+    selections=[
+        questions.Selection(
+            call=PROCESSES,
+            only=questions.Comparison(
+                call=PROCESSES, operator="contains", value="curl", column="Path"
+            ),
+        ),
+        questions.Selection(call=OWN_SENSOR),
+    ],
+    filter=questions.AllOf(
+        parts=[
+            questions.Comparison(
+                call=questions.SensorCall(key="computer.is_linux", name="Is Linux"),
+                operator="is",
+                value="True",
+            ),
+            questions.Not(
+                part=questions.AnyOf(
+                    parts=[
+                        questions.Comparison(call=OWN_SENSOR, operator="less than", value="1024")
+                    ]
+                )
+            ),
+        ]
+    ),
+)
 INSTRUCTIONS: tuple[instructions.AnyInstruction, ...] = (
     instructions.ApplyIntel(
         revision=7,
@@ -230,6 +289,7 @@ INSTRUCTIONS: tuple[instructions.AnyInstruction, ...] = (
         session_id=FIRST_ID, address="console.example:17475", ticket="one-time-ticket"
     ),
     instructions.ReplaceCertificate(address="console.example:17443"),
+    QUESTION,
 )
 
 

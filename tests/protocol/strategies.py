@@ -45,5 +45,10 @@ def values_of(annotation: typing.Any) -> st.SearchStrategy[typing.Any]:
 
 
 def _structs(struct: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
-    fields = msgspec.structs.fields(struct)
-    return st.builds(struct, **{field.name: values_of(field.type) for field in fields})
+    # Deferred: a filter holds filters.
+    return st.deferred(
+        lambda: st.builds(
+            struct,
+            **{field.name: values_of(field.type) for field in msgspec.structs.fields(struct)},
+        )
+    )

@@ -10,17 +10,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import limits, signing
+from protocol import codec, limits, signing
 from protocol.exceptions import (
     AudienceRefused,
     ExpiredInstruction,
+    FleetWindowFull,
     InstructionNotYetValid,
     InstructionRefused,
     ReplayedInstruction,
     SignatureRefused,
     UnreadableInstruction,
 )
-from protocol.signing import FLEET, Verifier, key_id_of, seal
+from protocol.signing import FLEET, FleetWindow, Verifier, key_id_of, seal
 from tests.protocol import samples
 
 HERE, ELSEWHERE = samples.FIRST_ID, samples.SECOND_ID
@@ -29,6 +30,7 @@ OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"\x01" * 32)
 NOW = samples.AT
 HOUR = 3_600_000_000
 INSTRUCTION = samples.INSTRUCTIONS[2]
+QUESTION = samples.QUESTION
 
 
 def sealed(
@@ -40,7 +42,7 @@ def sealed(
     key: Ed25519PrivateKey = KEY,
 ) -> bytes:
     return seal(
-        INSTRUCTION,
+        QUESTION if audience is None else INSTRUCTION,
         private_key=key,
         audience=FLEET if audience is None else audience,
         sequence=sequence,
@@ -86,7 +88,19 @@ class TestSealing:
         assert verifier().open(envelope, now=NOW) == (instruction, 7)
 
     def test_reaches_the_whole_fleet(self) -> None:
-        assert verifier().open(sealed(audience=None), now=NOW) == (INSTRUCTION, 1)
+        assert verifier().open(sealed(audience=None), now=NOW) == (QUESTION, 1)
+
+    @pytest.mark.parametrize("instruction", samples.INSTRUCTIONS[:3], ids=samples.tag_of)
+    def test_refuses_anything_but_questions_for_the_fleet(self, instruction: object) -> None:
+        with pytest.raises(InstructionRefused, match="only questions"):
+            seal(
+                instruction,  # type: ignore[arg-type]  # pytest gives an object
+                private_key=KEY,
+                audience=FLEET,
+                sequence=1,
+                issued_at=NOW,
+                expires_at=NOW + HOUR,
+            )
 
     @pytest.mark.parametrize(
         "fault", [{"sequence": 0}, {"expires_at": NOW}, {"expires_at": NOW - HOUR}]
@@ -165,6 +179,13 @@ class TestAudience:
         with pytest.raises(AudienceRefused, match=str(ELSEWHERE)):
             verifier().open(sealed(audience=ELSEWHERE), now=NOW)
 
+    def test_of_everybody_is_refused_for_what_only_one_may_be_told(self) -> None:
+        instruction = codec.INSTRUCTION.encode(INSTRUCTION)
+        envelope = signed_by_hand(part(audience=FLEET, instruction=instruction))
+
+        with pytest.raises(AudienceRefused, match="none for the whole fleet"):
+            verifier().open(envelope, now=NOW)
+
 
 class TestTime:
     def test_over_is_refused(self) -> None:
@@ -206,7 +227,8 @@ class TestSequence:
         opener.open(sealed(sequence=5), now=NOW)
         opener.open(sealed(sequence=2, audience=None), now=NOW)
 
-        assert opener.sequences == {str(HERE): 5, FLEET: 2}
+        assert opener.sequences == {str(HERE): 5}
+        assert opener.fleet.accepted == {2: NOW + HOUR}
 
     def test_survives_a_restart_of_the_agent(self) -> None:
         before = verifier()
@@ -239,3 +261,90 @@ class TestSequence:
 
         with pytest.raises(UnreadableInstruction, match="limit"):
             verifier().open(signed_by_hand(content), now=NOW)
+
+
+class TestFleetWindow:
+    def test_accepts_sequences_in_any_order_and_each_once(self) -> None:
+        opener = verifier()
+
+        for sequence in (5, 2, 9):
+            envelope = sealed(sequence=sequence, audience=None)
+            assert opener.open(envelope, now=NOW) == (QUESTION, sequence)
+            with pytest.raises(ReplayedInstruction):
+                opener.open(envelope, now=NOW)
+
+    def test_does_not_remember_what_was_only_checked(self) -> None:
+        opener = verifier()
+        envelope = sealed(sequence=5, audience=None)
+        first = opener.check(envelope, now=NOW)
+
+        again = opener.check(envelope, now=NOW)
+
+        assert tuple(first) == tuple(again) == (QUESTION, 5, FLEET, NOW + HOUR)
+        opener.accept(again)
+        with pytest.raises(ReplayedInstruction):
+            opener.check(envelope, now=NOW)
+
+    def test_survives_a_restart_of_the_agent(self) -> None:
+        before = verifier()
+        before.open(sealed(sequence=5, audience=None), now=NOW)
+
+        after = Verifier(
+            trusted_keys=[KEY.public_key()], endpoint_id=HERE, fleet=before.fleet.accepted
+        )
+
+        with pytest.raises(ReplayedInstruction):
+            after.open(sealed(sequence=5, audience=None), now=NOW)
+
+    def test_is_bounded_and_forgets_what_has_expired(self) -> None:
+        full = {sequence: NOW + sequence for sequence in range(limits.FLEET_WINDOW)}
+        window = FleetWindow(full)
+
+        with pytest.raises(FleetWindowFull):
+            window.check(limits.FLEET_WINDOW, now=NOW)
+        window.check(limits.FLEET_WINDOW, now=NOW + limits.CLOCK_DIFFERENCE + 2)
+
+        assert len(window.accepted) == limits.FLEET_WINDOW - 2
+
+    @given(
+        steps=st.lists(
+            st.tuples(st.integers(1, 20), st.integers(1, 1000), st.integers(0, 300)), max_size=60
+        )
+    )
+    def test_lets_nothing_in_twice_while_it_is_current(
+        self, steps: list[tuple[int, int, int]]
+    ) -> None:
+        window = FleetWindow()
+        now, accepted = NOW, set[int]()
+        for sequence, lifetime, passed in steps:
+            now += passed
+            try:
+                window.check(sequence, now=now)
+            except ReplayedInstruction:
+                assert sequence in accepted
+            else:
+                assert sequence not in accepted
+                window.remember(sequence, expires_at=now + lifetime)
+                accepted.add(sequence)
+
+    @given(
+        lifetimes=st.lists(st.integers(1, 10), min_size=1, max_size=200),
+        bound=st.integers(1, 16),
+    )
+    def test_never_holds_more_than_its_bound(self, lifetimes: list[int], bound: int) -> None:
+        window = FleetWindow()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(limits, "FLEET_WINDOW", bound)
+            patch.setattr(limits, "CLOCK_DIFFERENCE", 0)
+            for sequence, lifetime in enumerate(lifetimes):
+                now = NOW + sequence
+                current = {at for at, until in window.accepted.items() if until >= now}
+                try:
+                    window.check(sequence, now=now)
+                except FleetWindowFull:
+                    assert len(current) >= bound
+                else:
+                    assert current <= window.accepted.keys()
+                    window.remember(sequence, expires_at=now + lifetime)
+
+                assert len(window.accepted) <= bound

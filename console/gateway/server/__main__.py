@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 
 import uvloop
@@ -14,6 +15,12 @@ from console.core.redis import async_client
 from console.gateway.server.doorway import listen
 from console.gateway.server.limits import Limits
 from console.gateway.server.program import Gateway, run_gateway
+
+# How many more objects than were freed bring a collection about, and how many collections one of
+# older objects. A connection is dozens of objects that live as long as it does: with Python's own
+# figures the search through them takes an eighth of the time, in pauses of 0.2 s for 5,000. What
+# closed connections leave is found after some thousands of them.
+_COLLECT_AFTER = (20_000, 5, 5)
 
 
 async def _main() -> None:
@@ -29,5 +36,7 @@ async def _main() -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     configure_logging()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_main())

@@ -1,8 +1,9 @@
 """Bring waiting instructions to connected endpoints.
 
-Wake-ups only name endpoints; the envelopes come from a hash per endpoint in Redis, which the
-services write and the reconciler refills. An endpoint that reads slowly gets the rest when it has
-read what it got.
+Envelopes come from the endpoints' mailboxes in Redis, which the services write and the ingester
+refills. Wake-ups carry small ones: such a one goes out at once when it is the endpoint's next, and
+whenever there may be something before it, the mailbox decides. An endpoint that reads slowly gets
+the rest when it has read what it got.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import redis.asyncio
 import structlog
 
 from console.core.redis import instructions_key
+from console.gateway.exceptions import DamagedWakeUp
 from console.gateway.server.limits import Limits
 from console.gateway.server.link import EndpointLink
 from console.gateway.server.roster import Roster
+from console.gateway.wakeups import SealedInstruction, decode_wake_up
 from protocol.exceptions import ConnectionMisused, MessageTooLarge
 from protocol.messages import Instruct
 
@@ -26,7 +29,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 RETRY_PAUSE: Final = 0.5
 GATHER_PAUSE: Final = 0.005
-UUID_BYTES: Final = 16
 
 
 class Delivery:
@@ -47,11 +49,15 @@ class Delivery:
             self._woken.set()
 
     def hear(self, announced: bytes) -> None:
-        """Take one wake-up: the ids of endpoints, 16 bytes each."""
-        self.wake(
-            UUID(bytes=announced[start : start + UUID_BYTES])
-            for start in range(0, len(announced) - len(announced) % UUID_BYTES, UUID_BYTES)
-        )
+        """Take one wake-up of `console.gateway.wakeups`."""
+        try:
+            wake_up = decode_wake_up(announced)
+        except DamagedWakeUp as error:
+            # Its instructions are in the mailboxes, if it was one: they go with the next one.
+            log.warning("gateway.wake_up_unreadable", reason=str(error))
+            return
+        self.wake(wake_up.endpoint_ids)
+        self.wake(sealed.endpoint_id for sealed in wake_up.carried if not self._send_next(sealed))
 
     async def run(self) -> None:
         """Deliver until cancelled."""
@@ -77,7 +83,7 @@ class Delivery:
         for endpoint_id, envelopes in zip(slice_, found, strict=True):
             link = self._roster.get(endpoint_id)
             if link is not None and envelopes:
-                self._send(link, envelopes)
+                _send_all(link, envelopes)
 
     async def _fetch(self, endpoint_ids: list[UUID]) -> list[dict[bytes, bytes]]:
         async with self._client.pipeline(transaction=False) as pipeline:
@@ -85,21 +91,30 @@ class Delivery:
                 pipeline.hgetall(instructions_key(endpoint_id))
             return list(await pipeline.execute())
 
-    @staticmethod
-    def _send(link: EndpointLink, envelopes: dict[bytes, bytes]) -> None:
-        for sequence in sorted(map(int, envelopes)):
-            if sequence <= link.delivered:
-                continue
-            # The link says when it is empty again, and the rest is fetched anew.
-            if link.is_busy or not link.is_open:
-                return
-            try:
-                link.send(Instruct(envelope=envelopes[b"%d" % sequence]))
-            except (ConnectionMisused, MessageTooLarge) as error:
-                log.warning(
-                    "gateway.instruction_unsent",
-                    endpoint=str(link.endpoint_id),
-                    reason=str(error),
-                )
-                return
-            link.delivered = sequence
+    def _send_next(self, sealed: SealedInstruction) -> bool:
+        """Send an instruction unless something could be before it; tell whether that is done."""
+        link = self._roster.get(sealed.endpoint_id)
+        if link is None or sealed.sequence <= link.delivered:
+            return True
+        return sealed.sequence == link.delivered + 1 and _send(
+            link, sealed.sequence, sealed.envelope
+        )
+
+
+def _send_all(link: EndpointLink, envelopes: dict[bytes, bytes]) -> None:
+    for sequence in sorted(map(int, envelopes)):
+        # The link says when it is empty again, and the rest is fetched anew.
+        if sequence > link.delivered and not _send(link, sequence, envelopes[b"%d" % sequence]):
+            return
+
+
+def _send(link: EndpointLink, sequence: int, envelope: bytes) -> bool:
+    if link.is_busy or not link.is_open:
+        return False
+    try:
+        link.send(Instruct(envelope=envelope))
+    except (ConnectionMisused, MessageTooLarge) as error:
+        log.warning("gateway.instruction_unsent", endpoint=str(link.endpoint_id), reason=str(error))
+        return False
+    link.delivered = sequence
+    return True

@@ -63,7 +63,7 @@ class Doorway:
         self,
         listening: socket.socket,
         context: ssl.SSLContext,
-        make_link: Callable[[], asyncio.Protocol],
+        make_link: Callable[[], asyncio.BufferedProtocol],
         limits: Limits,
     ) -> None:
         self._listening = listening

@@ -19,11 +19,17 @@ import structlog
 from console.certificates.exceptions import CertificateRefused
 from console.certificates.tls import endpoint_id_from_der
 from console.core.health import keep_reporting
-from console.core.redis import REVOKED_CHANNEL, WAKE_CHANNEL
+from console.core.redis import (
+    BROADCAST_CHANNEL,
+    REVOKED_CHANNEL,
+    WAKE_CHANNEL,
+    WITHDRAWN_CHANNEL,
+)
 from console.gateway.announcements import Announcements
 from console.gateway.batches import CERTIFICATE_USED_TWICE, Item, Notice
 from console.gateway.revocation import RevokedCertificates
 from console.gateway.server.attendance import Attendance
+from console.gateway.server.broadcasting import Broadcasting
 from console.gateway.server.delivery import Delivery
 from console.gateway.server.doorway import Doorway
 from console.gateway.server.limits import Limits
@@ -62,11 +68,19 @@ class Gateway:
             on_lost=self._ask_again,
         )
         self._delivery = Delivery(client, self.roster, self.limits)
+        self._broadcasting = Broadcasting(
+            client, self.roster, self.limits, answer_for=self._answer_for
+        )
         self._attendance = Attendance(client, self.name, self.roster, self.limits)
         self._revoked = RevokedCertificates(self._cut_off_revoked)
         self._announcements = Announcements(
             client,
-            {REVOKED_CHANNEL: self._revoked.hear, WAKE_CHANNEL: self._delivery.hear},
+            {
+                REVOKED_CHANNEL: self._revoked.hear,
+                WAKE_CHANNEL: self._delivery.hear,
+                BROADCAST_CHANNEL: self._broadcasting.hear,
+                WITHDRAWN_CHANNEL: self._broadcasting.hear_withdrawn,
+            },
             self._catch_up,
         )
         self._doorway = Doorway(listening, context, lambda: EndpointLink(self), self.limits)
@@ -85,6 +99,7 @@ class Gateway:
                     self._upward.read_commits(),
                     self._upward.watch(),
                     self._delivery.run(),
+                    self._broadcasting.run(),
                     self._attendance.run(),
                     self._sweep(),
                     self._serve(),
@@ -109,6 +124,7 @@ class Gateway:
     async def _catch_up(self) -> None:
         await self._revoked.load(self._client)
         self._delivery.wake(self.roster.ids())
+        await self._broadcasting.load()
 
     async def _drain(self) -> None:
         links = list(self.roster)
@@ -168,6 +184,7 @@ class Gateway:
         link.welcome(server_at=now)
         self._upward.put(Item(link.endpoint_id, now, encoded))
         self._delivery.wake([link.endpoint_id])
+        self._broadcasting.greet(link.endpoint_id)
 
     def receive(self, link: EndpointLink, message: Upward, encoded: bytes) -> None:
         """Hand one message on; tell its sender to wait when that is impossible now."""
@@ -188,12 +205,19 @@ class Gateway:
         """Bring the instructions that a slow endpoint had no room for."""
         if link.endpoint_id is not None:
             self._delivery.wake([link.endpoint_id])
+            self._broadcasting.resume(link.endpoint_id)
 
     def lose(self, link: EndpointLink) -> None:
         """Forget a link."""
         self.roster.remove(link)
 
     # ------------------------------------------------------------------ what the parts report
+
+    def _answer_for(self, endpoint_id: UUID, encoded: bytes) -> bool:
+        if self._upward.refusal:
+            return False
+        self._upward.put(Item(endpoint_id, time.time_ns() // 1000, encoded))
+        return True
 
     def _acknowledge(self, receipts: list[Receipt]) -> None:
         for link, ids in self._by_link(receipts):

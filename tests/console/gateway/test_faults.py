@@ -20,6 +20,7 @@ from console.core.redis import (
     committed_stream,
     instructions_key,
 )
+from console.gateway.wakeups import SealedInstruction, WakeUp, encode_wake_up
 from protocol.instructions import ApplyIntel, SignalRule
 from protocol.messages import AlertRaised
 from protocol.signing import seal
@@ -79,11 +80,49 @@ class TestInstructions:
         valkey.hset(instructions_key(endpoint_id), "1", sealed(endpoint_id, 1))
 
         for _ in range(5):
-            valkey.publish(WAKE_CHANNEL, endpoint_id.bytes + uuid.uuid4().bytes)
+            valkey.publish(WAKE_CHANNEL, encode_wake_up(WakeUp([endpoint_id, uuid.uuid4()])))
 
         await eventually(lambda: endpoint.seen.instructions)
         await asyncio.sleep(0.2)
         assert len(endpoint.seen.instructions) == 1
+
+    async def test_come_along_with_a_wake_up_and_never_overtake(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        endpoint = await under_test.connected(endpoint_id)
+        envelopes = [sealed(endpoint_id, sequence) for sequence in (1, 2, 3)]
+
+        def announce(sequence: int) -> None:
+            carried = SealedInstruction(endpoint_id, sequence, envelopes[sequence - 1])
+            valkey.publish(WAKE_CHANNEL, encode_wake_up(WakeUp([], [carried])))
+
+        announce(1)
+        await eventually(lambda: endpoint.seen.instructions == envelopes[:1])
+        # The third one's program was faster than the second one's: both are in the mailbox.
+        for sequence in (2, 3):
+            key = instructions_key(endpoint_id)
+            valkey.hset(key, str(sequence), envelopes[sequence - 1])
+        for sequence in (3, 2, 3, 1):
+            announce(sequence)
+
+        await eventually(lambda: len(endpoint.seen.instructions) == 3)
+        await asyncio.sleep(0.1)
+        assert endpoint.seen.instructions == envelopes
+
+    async def test_are_not_stopped_by_a_wake_up_that_nobody_can_read(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        under_test = await start_gateway()
+        endpoint_id = uuid.uuid4()
+        endpoint = await under_test.connected(endpoint_id)
+
+        valkey.publish(WAKE_CHANNEL, b"\xff\x00 nonsense")
+        carried = SealedInstruction(endpoint_id, 1, sealed(endpoint_id, 1))
+        valkey.publish(WAKE_CHANNEL, encode_wake_up(WakeUp([], [carried])))
+
+        await eventually(lambda: endpoint.seen.instructions == [carried.envelope])
 
     async def test_of_hundreds_of_rules_arrive_whole(
         self, start_gateway: Any, valkey: redis.Redis

@@ -26,6 +26,7 @@ from console.gateway.services import (
     restore_waiting_instructions,
     send_instruction,
 )
+from console.gateway.wakeups import CARRIED_BYTES, WakeUp, decode_wake_up
 from protocol.instructions import ApplyIntel, ReplaceCertificate
 from protocol.messages import InstructionCompleted
 from protocol.signing import Verifier
@@ -98,6 +99,20 @@ class TestSendInstruction:
 
         assert sorted(map(int, valkey.hkeys(instructions_key(endpoint.pk)))) == [1, 2]
 
+    def test_only_names_the_endpoints_of_a_large_one(self, valkey: redis.Redis) -> None:
+        endpoint = baker.make(Endpoint)
+        name = "".join(f"{number:x}" for number in range(CARRIED_BYTES))
+        with valkey.pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(WAKE_CHANNEL)
+            channel.get_message(timeout=1)
+
+            send([endpoint], ReplaceCertificate(address=name))
+
+            message = channel.get_message(timeout=1)
+        assert message is not None
+        assert decode_wake_up(message["data"]) == WakeUp([endpoint.pk])
+        assert valkey.hkeys(instructions_key(endpoint.pk)) == [b"1"]
+
     def test_leaves_out_the_revoked_and_the_unknown(self) -> None:
         revoked = baker.make(Endpoint, revoked_at=NOW)
         unknown = baker.prepare(Endpoint)
@@ -117,7 +132,8 @@ class TestSendInstruction:
 
             message = channel.get_message(timeout=1)
         assert message is not None
-        assert message["data"] == endpoint.pk.bytes
+        [carried] = decode_wake_up(message["data"]).carried
+        assert (carried.endpoint_id, carried.sequence) == (endpoint.pk, 1)
 
     def test_replaces_an_older_set_of_rules_that_still_waits(self, valkey: redis.Redis) -> None:
         endpoint = baker.make(Endpoint)
