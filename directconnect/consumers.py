@@ -43,6 +43,9 @@ OPEN: Final = Session.State.OPEN.value
 # Searches that a tab may begin before the endpoint has dialled in.
 EARLY_SEARCHES: Final = 4
 
+# Messages come many times a second; whether their reader still may see them is asked so often.
+CHECKED_EVERY: Final = 0.25  # seconds
+
 
 class TabConsumer(BrowserConsumer):
     """One tab that looks at one endpoint through a session of its user."""
@@ -81,7 +84,9 @@ class TabConsumer(BrowserConsumer):
         await self._look()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Take what the tab says."""
+        """Take what the tab says, as long as its user reaches the endpoint."""
+        if not await self.stays_allowed(within=CHECKED_EVERY):
+            return
         try:
             message = read_tab_message(text_data or "")
         except (msgspec.MsgspecError, ValueError) as error:
@@ -99,6 +104,8 @@ class TabConsumer(BrowserConsumer):
 
     async def endpoint_answer(self, message: dict[str, Any]) -> None:
         """Pass on an answer; rows give their credit back once they are written."""
+        if not await self.stays_allowed(within=CHECKED_EVERY):
+            return
         answer = read_answer(message)
         await self.send_packed(show_answer(answer))
         if isinstance(answer, EventRows | SearchRefused):

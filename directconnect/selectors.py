@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.db.models import QuerySet
 
+from console.endpoints.reach import reach_of
 from directconnect.models import Session
+
+OPEN: Final = "directconnect.open_session"
+VIEW: Final = "directconnect.view_session"
 
 
 def sessions_visible_to(user: AbstractUser | AnonymousUser) -> QuerySet[Session]:
-    """List the sessions that this user may know of: all by permission, else the own ones."""
+    """List the sessions that this user may know of: others' by permission, and the own ones.
+
+    Both with the endpoints only that the user reaches.
+    """
     sessions = Session.objects.select_related("endpoint", "opened_by")
-    if user.has_perm("directconnect.view_session"):
-        return sessions
-    return sessions.filter(opened_by_id=user.pk)
+    others = reach_of(user, VIEW).endpoints(sessions, field="endpoint")
+    own = reach_of(user, OPEN).endpoints(sessions.filter(opened_by_id=user.pk), field="endpoint")
+    return others | own
 
 
 def sessions_usable_by(user: AbstractUser | AnonymousUser) -> QuerySet[Session]:
@@ -23,9 +31,8 @@ def sessions_usable_by(user: AbstractUser | AnonymousUser) -> QuerySet[Session]:
 
     Only the own ones: what an analyst sees through a session is attributed to who opened it.
     """
-    if not user.has_perm("directconnect.open_session"):
-        return Session.objects.none()
-    return Session.objects.select_related("endpoint").filter(opened_by_id=user.pk)
+    own = Session.objects.select_related("endpoint").filter(opened_by_id=user.pk)
+    return reach_of(user, OPEN).endpoints(own, field="endpoint")
 
 
 def session_standing(session_id: UUID) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from console.certificates.models import Authority, Certificate
 from console.certificates.tls import fingerprint_of
+from console.endpoints.membership import follow_enrolment
 from console.endpoints.models import Endpoint
 from tests.console_processes import certificates_directory
 from tests.fleet_certificates import FleetAuthority, der_of
@@ -49,4 +50,5 @@ def populate(count: int) -> list[str]:
         )
     Certificate.objects.bulk_create(certificates, batch_size=500)
     Endpoint.objects.bulk_create(endpoints, batch_size=500)
+    follow_enrolment(now=now)
     return [str(endpoint.pk) for endpoint in endpoints]

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -23,10 +24,12 @@ from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
 from websockets.uri import parse_uri
 
+from protocol import codec
 from protocol.arrivals import MessageReceived
 from protocol.ends import AgentLink
 from protocol.events import Process, ProcessStarted
 from protocol.exceptions import ProtocolError
+from protocol.instructions import AskQuestion
 from protocol.messages import (
     VERSION_NEWEST,
     VERSION_OLDEST,
@@ -40,20 +43,28 @@ from protocol.messages import (
     InstructionCompleted,
     Later,
     Platform,
+    QuestionAnswered,
     Welcome,
 )
-from protocol.signing import SignedPart
+from protocol.questions import ANSWERED
+from protocol.signing import FLEET, SignedPart
 
 # Where the signed part begins in an envelope (see `protocol.signing`): the fleet trusts its
 # console and looks only for the sequence, because 5,000 verifications would be measured instead.
 _SIGNED_AT: Final = 73
 _envelope_decoder: Final = msgspec.msgpack.Decoder(SignedPart)
 
+CAPABILITIES: Final = ("intel.apply", "question.ask")
+
+_arriving: Final = bytearray(64 * 1024)
+
 RECONNECT_MIN: Final = 0.05
 RECONNECT_MAX: Final = 1.0
 
 
-def make_hello(number: int, *, sequence: int = 0) -> Hello:
+def make_hello(
+    number: int, *, sequence: int = 0, capabilities: Sequence[str] = CAPABILITIES
+) -> Hello:
     """Build the Hello of the simulated computer with this number."""
     return Hello(
         version_oldest=VERSION_OLDEST,
@@ -71,7 +82,7 @@ def make_hello(number: int, *, sequence: int = 0) -> Hello:
             addresses=["10.0.0.1"],
             machine_id=f"{number:032x}",
         ),
-        capabilities=["intel.apply"],
+        capabilities=list(capabilities),
         intel_revision=0,
         sequence=sequence,
     )
@@ -101,6 +112,30 @@ def make_alert(number: int = 0, *, intel_id: UUID | None = None) -> AlertRaised:
     )
 
 
+def answer_alike(number: int, question: AskQuestion) -> list[QuestionAnswered]:
+    """Answer one row in which every column is the computer's number."""
+    width = sum(selection.call.columns or 1 for selection in question.selections)
+    return [make_answer(number, question.question_id, [[str(number)] * width])]
+
+
+def make_answer(
+    number: int, question_id: UUID, rows: list[list[str]], **fields: Any
+) -> QuestionAnswered:
+    """Build an answer, or one part of it, with the id that this computer gives it."""
+    return QuestionAnswered(
+        id=uuid.uuid5(question_id, f"{number}/{fields.get('part', 0)}"),
+        question_id=question_id,
+        rows=rows,
+        **{"outcome": ANSWERED, "took": 1500, **fields},
+    )
+
+
+@lru_cache(maxsize=64)
+def _question_in(signed: bytes) -> AskQuestion:
+    """Read a question once for the whole fleet."""
+    return cast(AskQuestion, codec.INSTRUCTION.decode(signed))
+
+
 @dataclass(slots=True)
 class Seen:
     """What one endpoint experienced, for tests and benchmarks to look at."""
@@ -110,10 +145,11 @@ class Seen:
     goodbyes: list[Goodbye] = field(default_factory=list)
     laters: list[Later] = field(default_factory=list)
     instructions: list[bytes] = field(default_factory=list)
+    questions: list[AskQuestion] = field(default_factory=list)
     acknowledged: set[UUID] = field(default_factory=set)
 
 
-class SimulatedEndpoint(asyncio.Protocol):
+class SimulatedEndpoint(asyncio.BufferedProtocol):
     """One endpoint. `context` carries its certificate."""
 
     def __init__(
@@ -125,8 +161,11 @@ class SimulatedEndpoint(asyncio.Protocol):
         source: str | None = None,
         keep_instructions: bool = True,
         on_acknowledged: Callable[[Sequence[UUID]], None] | None = None,
+        answers: Callable[[int, AskQuestion], Sequence[QuestionAnswered]] = answer_alike,
     ) -> None:
         self.number = number
+        self.capabilities: Sequence[str] = CAPABILITIES
+        self.answers = answers
         self.seen = Seen()
         self.outbox: dict[UUID, Durable] = {}
         self.sequence = 0
@@ -159,6 +198,7 @@ class SimulatedEndpoint(asyncio.Protocol):
                 *self._address,
                 ssl=self._context,
                 server_hostname="localhost",
+                ssl_handshake_timeout=10,
                 local_addr=(self._source, 0) if self._source else None,
             )
             async with asyncio.timeout(20):
@@ -223,9 +263,13 @@ class SimulatedEndpoint(asyncio.Protocol):
         self._websocket.send_request(self._websocket.connect())
         self._write()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """Say where to write what arrives; it is taken out before another endpoint reads."""
+        return _arriving
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Act on what the gateway sent."""
-        self._websocket.receive_data(data)
+        self._websocket.receive_data(bytes(_arriving[:nbytes]))
         for event in self._websocket.events_received():
             if isinstance(event, Response):
                 self._on_response()
@@ -260,7 +304,9 @@ class SimulatedEndpoint(asyncio.Protocol):
 
     def _on_response(self) -> None:
         if self._websocket.state is WebSocketState.OPEN:
-            self._link.greet(make_hello(self.number, sequence=self.sequence))
+            self._link.greet(
+                make_hello(self.number, sequence=self.sequence, capabilities=self.capabilities)
+            )
             self.flush()
 
     def _on_message(self, content: bytes) -> None:
@@ -296,9 +342,17 @@ class SimulatedEndpoint(asyncio.Protocol):
                 self.seen.goodbyes.append(message)
 
     def _carry_out(self, envelope: bytes) -> None:
-        sequence = _envelope_decoder.decode(envelope[_SIGNED_AT:]).sequence
+        signed = _envelope_decoder.decode(envelope[_SIGNED_AT:])
+        sequence = signed.sequence
         if self._keep_instructions:
             self.seen.instructions.append(envelope)
+        if signed.audience == FLEET:
+            question = _question_in(signed.instruction)
+            if self._keep_instructions:
+                self.seen.questions.append(question)
+            for answer in self.answers(self.number, question):
+                self.deliver(answer)
+            return
         if sequence > self.sequence:
             self.sequence = sequence
             self.deliver(InstructionCompleted(id=uuid.uuid4(), sequence=sequence, outcome="done"))
@@ -310,8 +364,8 @@ class SimulatedEndpoint(asyncio.Protocol):
             self.send(message)
 
     def flush(self) -> None:
-        """Write what the protocol has queued."""
-        if self._transport is None:
+        """Write what the protocol has queued. What is lost by closing is sent again."""
+        if self._transport is None or self._websocket.state is not WebSocketState.OPEN:
             return
         while frames := self._link.frames_to_send():
             for frame in frames:

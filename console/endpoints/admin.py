@@ -16,19 +16,28 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from console.access.models import User
 from console.certificates.exceptions import EnrolmentTokenRefused
 from console.certificates.services import create_enrolment_token
-from console.core.admin import ReadOnlyAdmin, state_label
+from console.core.admin import ReadOnlyAdmin, page_in_shell, state_label
 from console.core.exceptions import InvalidInput, NotFound
 from console.core.instants import how_long_ago, show_instant
 from console.core.requests import actor_of
 from console.endpoints.addresses import name_for_others
 from console.endpoints.exceptions import EndpointRevoked
 from console.endpoints.forms import AddEndpointForm, RevokeEndpointForm
+from console.endpoints.group_pages import GroupAdmin
 from console.endpoints.installer import install_command
-from console.endpoints.models import Endpoint
-from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to, standings_of
+from console.endpoints.label_pages import LabelAdmin, ask_for_labels, label_chips
+from console.endpoints.labels import CHANGE, labels_visible_to
+from console.endpoints.models import ComputerGroup, Endpoint, Label
+from console.endpoints.reach import reach_of
+from console.endpoints.selectors import (
+    REVOKE,
+    VIEW,
+    endpoint_visible_to,
+    endpoints_visible_to,
+    standings_of,
+)
 from console.endpoints.services import hand_out_installer, revoke_endpoint
 from console.endpoints.standing import (
     describe_counters,
@@ -36,7 +45,45 @@ from console.endpoints.standing import (
     health_of,
     instant_of,
 )
+from console.endpoints.visible_groups import groups_visible_to
 from console.modules import endpoint_operations
+
+admin.site.register(ComputerGroup, GroupAdmin)
+admin.site.register(Label, LabelAdmin)
+
+
+class LabelFilter(admin.SimpleListFilter):
+    """Endpoints with one label, of the labels that the user may see."""
+
+    title = "label"
+    parameter_name = "label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """List the labels by name."""
+        labels = labels_visible_to(request.user).order_by("name")
+        return [(str(label.pk), label.name) for label in labels]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep those with the chosen label."""
+        chosen = {key for key, _ in self.lookup_choices} & {self.value()}
+        return queryset.filter(labels__in=chosen) if self.value() else queryset
+
+
+class GroupFilter(admin.SimpleListFilter):
+    """Endpoints of one computer group, of the groups that the user may know."""
+
+    title = "computer group"
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """List the groups by name."""
+        groups = groups_visible_to(request.user).order_by("name")
+        return [(str(group.pk), group.name) for group in groups]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep the members of the chosen group."""
+        chosen = {key for key, _ in self.lookup_choices} & {self.value()}
+        return queryset.filter(memberships__group__in=chosen) if self.value() else queryset
 
 
 class EndpointChangeList(ChangeList):
@@ -59,8 +106,11 @@ class EndpointAdmin(ReadOnlyAdmin):
     empty_title = "No endpoint yet"
     empty_text = "One line on each computer installs the agent and lets it join this console."
     add_title = "Add endpoint"
-    list_display = ("name", "presence", "system", "network", "health", "intel", "last_seen")
-    list_filter = ("os", ("revoked_at", admin.EmptyFieldListFilter))
+    list_display = (
+        *("name", "presence", "label_list", "system", "network", "health", "intel", "last_seen"),
+    )
+    list_filter = ("os", LabelFilter, GroupFilter, ("revoked_at", admin.EmptyFieldListFilter))
+    actions = ("label_chosen",)
     search_fields = ("host_name", "os_name", "addresses", "machine_id")
     search_help_text = "Search name, operating system, address"
     list_per_page = 50
@@ -72,7 +122,16 @@ class EndpointAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Show what the user may see."""
-        return endpoints_visible_to(_user_of(request))
+        return endpoints_visible_to(request.user).prefetch_related("labels")
+
+    def has_label_permission(self, request: HttpRequest) -> bool:
+        """Tell whether the user may put labels on endpoints."""
+        return request.user.has_perm("endpoints.change_label")
+
+    @admin.action(description="Label …", permissions=["label"])
+    def label_chosen(self, request: HttpRequest, chosen: Any) -> HttpResponse:
+        """Ask which labels the chosen endpoints get and lose."""
+        return ask_for_labels(request, chosen)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Use the list that knows presence."""
@@ -120,6 +179,11 @@ class EndpointAdmin(ReadOnlyAdmin):
         if standing is not None and standing.is_online:
             return state_label("Online", "good")
         return state_label("Offline")
+
+    @admin.display(description="Labels")
+    def label_list(self, endpoint: Endpoint) -> SafeString | str:
+        """Show the labels."""
+        return label_chips(list(endpoint.labels.all())) or "-"
 
     @admin.display(description="Operating system", ordering="os_name")
     def system(self, endpoint: Endpoint) -> str:
@@ -187,7 +251,7 @@ class EndpointAdmin(ReadOnlyAdmin):
                     "token": created,
                     "command": install_command(created.plain, name=name_for_others(request)),
                 }
-        return self._page(request, "endpoints/add.html", context)
+        return page_in_shell(request, "endpoints/add.html", context)
 
     def installer_view(self, request: HttpRequest) -> HttpResponse:
         """Download the installer for a token that was just shown; the token is not kept here."""
@@ -213,35 +277,23 @@ class EndpointAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """Show one endpoint."""
         endpoint = self._endpoint(request, object_id)
-        operations = [
-            {
-                "title": operation.title,
-                "icon": operation.icon,
-                "url": reverse(operation.url_name, args=[endpoint.pk]),
-                "needs_online": operation.needs_online,
-            }
-            for operation in endpoint_operations()
-            if request.user.has_perm(operation.permission)
-        ]
         context = {
             "title": endpoint.host_name,
             "opts": self.opts,
-            "operations": operations,
-            "may_revoke": request.user.has_perm("endpoints.revoke_endpoint"),
-            **self._standing(endpoint),
+            **self._standing(request, endpoint),
         }
-        return self._page(request, "endpoints/endpoint.html", context)
+        return page_in_shell(request, "endpoints/endpoint.html", context)
 
     def status_view(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         """Return the part of an endpoint's page that changes, for its refresh."""
         endpoint = self._endpoint(request, str(endpoint_id))
-        return TemplateResponse(request, "endpoints/status.html", self._standing(endpoint))
+        return TemplateResponse(request, "endpoints/status.html", self._standing(request, endpoint))
 
     def revoke_view(self, request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
         """Ask for the reason and the name, then cut the endpoint off."""
-        if not request.user.has_perm("endpoints.revoke_endpoint"):
+        if not request.user.has_perm(REVOKE):
             raise PermissionDenied
-        endpoint = self._endpoint(request, str(endpoint_id))
+        endpoint = self._endpoint(request, str(endpoint_id), permission=REVOKE)
         form = RevokeEndpointForm(request.POST or None, host_name=endpoint.host_name)
         if request.method == "POST" and form.is_valid():
             try:
@@ -257,32 +309,43 @@ class EndpointAdmin(ReadOnlyAdmin):
                 messages.success(
                     request, f"{endpoint.host_name} was revoked; its connections are being closed."
                 )
-            return HttpResponseRedirect(
-                reverse("admin:endpoints_endpoint_change", args=[endpoint.pk])
-            )
+            return HttpResponseRedirect(self._after_revocation(request, endpoint))
         context = {
             "title": f"Revoke {endpoint.host_name}",
             "endpoint": endpoint,
             "form": form,
             "opts": self.opts,
         }
-        return self._page(request, "endpoints/revoke.html", context)
+        return page_in_shell(request, "endpoints/revoke.html", context)
 
     # ------------------------------------------------------------ shared
 
-    def _endpoint(self, request: HttpRequest, object_id: str) -> Endpoint:
+    def _after_revocation(self, request: HttpRequest, endpoint: Endpoint) -> str:
+        # It has left every group: only who reaches everything still sees it.
+        if endpoints_visible_to(request.user).filter(pk=endpoint.pk).exists():
+            return reverse("admin:endpoints_endpoint_change", args=[endpoint.pk])
+        return reverse("admin:endpoints_endpoint_changelist")
+
+    def _endpoint(
+        self, request: HttpRequest, object_id: str, *, permission: str = VIEW
+    ) -> Endpoint:
         try:
-            return endpoint_visible_to(_user_of(request), UUID(object_id))
+            return endpoint_visible_to(request.user, UUID(object_id), permission=permission)
         except (ValueError, NotFound) as error:
             raise Http404("There is no such endpoint.") from error
 
-    def _standing(self, endpoint: Endpoint) -> dict[str, Any]:
+    def _standing(self, request: HttpRequest, endpoint: Endpoint) -> dict[str, Any]:
         now = timezone.now()
         [standing] = standings_of([endpoint], now=now)
         return {
             "endpoint": endpoint,
             "standing": standing,
+            "labels": list(endpoint.labels.all()),
+            "groups": list(groups_of(request, endpoint)),
+            "may_label": bool(reach_of(request.user, CHANGE).includes([endpoint.pk])),
             "now": now,
+            "operations": _operations(request, endpoint),
+            "may_revoke": bool(reach_of(request.user, REVOKE).includes([endpoint.pk])),
             "health": health_of(endpoint),
             "sources": describe_sources(endpoint),
             "counters": describe_counters(endpoint),
@@ -293,13 +356,21 @@ class EndpointAdmin(ReadOnlyAdmin):
             "oldest_event_at": instant_of(endpoint.status.get("store_oldest_at")),
         }
 
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        return TemplateResponse(
-            request, template, {**self.admin_site.each_context(request), **context}
-        )
+
+def groups_of(request: HttpRequest, endpoint: Endpoint) -> Any:
+    """List the groups of an endpoint that the user may know, by name."""
+    groups = groups_visible_to(request.user).filter(memberships__endpoint=endpoint)
+    return groups.order_by("name")
 
 
-def _user_of(request: HttpRequest) -> User:
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
+def _operations(request: HttpRequest, endpoint: Endpoint) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": operation.title,
+            "icon": operation.icon,
+            "url": reverse(operation.url_name, args=[endpoint.pk]),
+            "needs_online": operation.needs_online,
+        }
+        for operation in endpoint_operations()
+        if reach_of(request.user, operation.permission).includes([endpoint.pk])
+    ]

@@ -7,6 +7,11 @@ from typing import Any, Final
 
 from django import forms
 
+from console.core.exceptions import InvalidInput
+from console.endpoints.groups import LONGEST_RULE
+from console.endpoints.labels import COLOURS
+from console.endpoints.models import ComputerGroup
+
 LIFETIMES: Final = (
     ("1", "1 hour"),
     ("24", "1 day"),
@@ -66,3 +71,62 @@ class RevokeEndpointForm(forms.Form):
         if typed != self.host_name:
             raise forms.ValidationError("This is not the endpoint's name.")
         return typed
+
+
+class RefusedByServiceForm(forms.Form):
+    """A form whose fields a service may refuse after it was found valid here."""
+
+    def refuse(self, refusal: InvalidInput) -> None:
+        """Show a service's refusal at the fields that it names."""
+        for name, errors in refusal.errors.items():
+            for error in errors:
+                self.add_error(name if name in self.fields else None, error)
+        if not refusal.errors:
+            self.add_error(None, refusal.detail)
+
+
+class GroupForm(RefusedByServiceForm):
+    """A computer group: its rule as text, or its members by name or id, one a line."""
+
+    name = forms.CharField(max_length=128, widget=_styled(forms.TextInput()))
+    kind = forms.ChoiceField(
+        choices=[
+            (ComputerGroup.Kind.FILTER, "By a rule"),
+            (ComputerGroup.Kind.MANUAL, "By hand"),
+        ],
+        initial=ComputerGroup.Kind.FILTER,
+    )
+    description = forms.CharField(
+        required=False,
+        max_length=4096,
+        widget=_styled(forms.Textarea(attrs={"rows": 2})),
+    )
+    rule = forms.CharField(
+        required=False,
+        max_length=LONGEST_RULE,
+        widget=_styled(
+            forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "off"})
+        ),
+    )
+    members = forms.CharField(
+        required=False,
+        max_length=2_000_000,
+        widget=_styled(
+            forms.Textarea(attrs={"rows": 10, "spellcheck": "false", "autocapitalize": "off"})
+        ),
+    )
+
+
+class LabelForm(RefusedByServiceForm):
+    """A label: a word and a colour."""
+
+    name = forms.CharField(
+        max_length=64,
+        help_text="Groups can ask for it: Label is “crown jewel”.",
+        widget=_styled(forms.TextInput()),
+    )
+    colour = forms.ChoiceField(
+        choices=[(colour, colour.title() or "None") for colour in COLOURS],
+        required=False,
+        widget=_styled(forms.Select()),
+    )

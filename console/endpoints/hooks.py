@@ -9,3 +9,6 @@ from django.dispatch import Signal
 
 endpoint_enrolled = Signal()
 endpoint_revoked = Signal()
+
+# Receivers get `endpoint_ids` (tuple of UUID): those that are in other groups than before.
+membership_changed = Signal()

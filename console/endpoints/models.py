@@ -101,6 +101,11 @@ class ComputerGroup(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="filter") | Q(rule=""), name="only_filter_groups_have_a_rule"
             ),
+            models.UniqueConstraint(
+                fields=("kind",),
+                condition=Q(kind__in=("all", "none")),
+                name="one_group_of_all_and_one_of_none",
+            ),
         )
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -15,6 +16,10 @@ from console.core.exceptions import NotFound
 from console.core.redis import client
 from console.endpoints import presence
 from console.endpoints.models import Endpoint
+from console.endpoints.reach import reach_of
+
+VIEW: Final = "endpoints.view_endpoint"
+REVOKE: Final = "endpoints.revoke_endpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,18 @@ class EndpointCounts:
 
 def endpoints_visible_to(user: User | AnonymousUser) -> QuerySet[Endpoint]:
     """Return the endpoints that this user may see, with their certificates."""
-    if not user.has_perm("endpoints.view_endpoint"):
-        return Endpoint.objects.none()
-    return Endpoint.objects.select_related("certificate")
+    return reach_of(user, VIEW).endpoints(Endpoint.objects.select_related("certificate"))
 
 
-def endpoint_visible_to(user: User | AnonymousUser, endpoint_id: UUID) -> Endpoint:
-    """Return one endpoint. Raises `NotFound` when there is none or the user may not see it."""
-    endpoint = endpoints_visible_to(user).filter(pk=endpoint_id).first()
+def endpoint_visible_to(
+    user: User | AnonymousUser, endpoint_id: UUID, *, permission: str = VIEW
+) -> Endpoint:
+    """Return one endpoint that this user may see, and do there what `permission` names.
+
+    Raises `NotFound`, whether there is none or the user may not.
+    """
+    allowed = reach_of(user, permission).endpoints(endpoints_visible_to(user))
+    endpoint: Endpoint | None = allowed.filter(pk=endpoint_id).first()
     if endpoint is None:
         raise NotFound("There is no such endpoint.")
     return endpoint

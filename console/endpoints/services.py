@@ -24,10 +24,13 @@ from console.certificates.models import Certificate
 from console.certificates.services import check_enrolment_token, claim_enrolment_token
 from console.core.actor import Actor
 from console.core.exceptions import VedetteError
+from console.endpoints.evaluation import follow_endpoints
 from console.endpoints.exceptions import EndpointRevoked
 from console.endpoints.hooks import endpoint_enrolled, endpoint_revoked
 from console.endpoints.installer import installer_script
+from console.endpoints.membership import follow_newcomer, remove_from_all
 from console.endpoints.models import Endpoint
+from console.endpoints.properties import FIELDS
 from console.endpoints.reported import hello_fields, plain_text, platform_fields, status_fields
 from console.modules import Received, modules
 from protocol.messages import Hello, Platform, StatusReport
@@ -87,6 +90,8 @@ def _enrol(request: EnrolmentRequest, *, actor: Actor, now: datetime) -> Endpoin
         enrolled_with=token.name,
         **platform_fields(request.platform),
     )
+    follow_newcomer(endpoint.pk)
+    follow_endpoints([endpoint.pk])
     record_audit_event(
         actor=actor,
         action="endpoint.enrol",
@@ -133,6 +138,7 @@ def revoke_endpoint(endpoint: Endpoint, *, reason: str, actor: Actor, now: datet
         raise EndpointRevoked(f"{endpoint.host_name} was revoked before.")
     for certificate in Certificate.objects.filter(subject_id=endpoint.pk, revoked_at=None):
         authority.revoke_certificate(certificate, reason=reason, now=now)
+    remove_from_all(endpoint.pk)
     record_audit_event(
         actor=actor,
         action="endpoint.revoke",
@@ -199,7 +205,7 @@ def record_hello(batch: Sequence[Received]) -> None:
     def fields(hello: Hello, at: datetime) -> dict[str, Any]:
         return {**hello_fields(hello), "last_seen_at": at}
 
-    _record(_newest(batch), is_news=is_news, fields_of=fields)
+    follow_endpoints(_record(_newest(batch), is_news=is_news, fields_of=fields))
 
 
 def record_status(batch: Sequence[Received]) -> None:
@@ -214,16 +220,6 @@ def record_status(batch: Sequence[Received]) -> None:
     _record(_newest(batch), is_news=is_news, fields_of=fields)
 
 
-def record_last_seen(heard: Mapping[UUID, datetime]) -> None:
-    """Store when endpoints were last heard; call it once a minute, not for each heartbeat."""
-
-    def is_news(endpoint: Endpoint, at: datetime) -> bool:
-        return endpoint.last_seen_at is None or endpoint.last_seen_at < at
-
-    newest = {endpoint_id: (None, at) for endpoint_id, at in heard.items()}
-    _record(newest, is_news=is_news, fields_of=lambda _, at: {"last_seen_at": at})
-
-
 def _newest(batch: Iterable[Received]) -> dict[UUID, tuple[Any, datetime]]:
     return {
         endpoint_id: (message, datetime.fromtimestamp(received_at / _MICROSECONDS, UTC))
@@ -236,8 +232,10 @@ def _record(
     *,
     is_news: Callable[[Endpoint, datetime], bool],
     fields_of: Callable[[Report, datetime], dict[str, Any]],
-) -> None:
+) -> list[UUID]:
+    """Store what is news, and return whose computer is described otherwise than before."""
     changed: list[Endpoint] = []
+    otherwise: list[UUID] = []
     names: set[str] = set()
     known = Endpoint.objects.in_bulk(list(newest))
     for endpoint_id, (message, at) in newest.items():
@@ -248,6 +246,8 @@ def _record(
         if not is_news(endpoint, at):
             continue
         fields = fields_of(message, at)
+        if any(name in fields and fields[name] != getattr(endpoint, name) for name in FIELDS):
+            otherwise.append(endpoint_id)
         for name, value in fields.items():
             setattr(endpoint, name, value)
         names.update(fields)
@@ -262,3 +262,4 @@ def _record(
             unique_fields=["id"],
             update_fields=sorted(names),
         )
+    return otherwise

@@ -27,6 +27,7 @@ from console.certificates.exceptions import CertificateRefused
 from console.certificates.services import check_enrolment_token
 from console.certificates.signing import trusted_signing_keys
 from console.core.actor import Actor
+from console.core.downloads import send_file
 from console.core.exceptions import InvalidInput, VedetteError
 from console.core.problems import problem_response, refusal_response
 from console.core.rates import Rate
@@ -147,15 +148,11 @@ def install(request: HttpRequest) -> HttpResponse:
 @require_GET
 @limit_refusals
 @refusals_as_problems
-def bundle(request: HttpRequest) -> HttpResponse:
+def bundle(request: HttpRequest) -> HttpResponseBase:
     """Give whoever holds a token the agent with everything it needs, as tar.gz."""
     check_enrolment_token(_bearer_token(request), now=timezone.now())
     made = build_bundle()
-    return HttpResponse(
-        made.path.read_bytes(),
-        content_type="application/gzip",
-        headers={"ETag": f'"{made.sha256}"'},
-    )
+    return send_file(request, made.path, content_type="application/gzip", tag=made.sha256)
 
 
 @csrf_exempt

@@ -28,7 +28,7 @@ from directconnect.api.serializers import (
 from directconnect.exceptions import SearchRefused
 from directconnect.models import Session
 from directconnect.searches import PageWanted, search_events
-from directconnect.selectors import sessions_usable_by, sessions_visible_to
+from directconnect.selectors import OPEN, sessions_usable_by, sessions_visible_to
 from directconnect.services import close_session, open_session
 
 
@@ -50,9 +50,7 @@ class SessionViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
     filterset_class = SessionFilterSet
     lookup_value_converter = "uuid"
     page_order = ("-requested_at", "id")
-    required_permissions = dict.fromkeys(
-        ("list", "retrieve", "create", "close", "events"), "directconnect.open_session"
-    )
+    required_permissions = dict.fromkeys(("list", "retrieve", "create", "close", "events"), OPEN)
 
     def get_queryset(self) -> Any:
         """Return what the user may know of."""
@@ -63,7 +61,9 @@ class SessionViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
         """Ask an endpoint to dial in; the session is PENDING until it has."""
         sent = OpenSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        endpoint = endpoint_visible_to(self._user(), sent.validated_data["endpoint"])
+        endpoint = endpoint_visible_to(
+            self._user(), sent.validated_data["endpoint"], permission=OPEN
+        )
         session = open_session(endpoint, actor=self.actor(), now=timezone.now())
         return Response(SessionSerializer(session).data, status=status.HTTP_201_CREATED)
 

@@ -4,6 +4,7 @@
 (() => {
   const PLACES = {
     h: ["Home", "/"],
+    q: ["Questions", "/questions/"],
     a: ["Alerts", "/alerts/alert/"],
     i: ["Intel", "/intel/inteldocument/"],
     v: ["Live endpoints", "/live/"],

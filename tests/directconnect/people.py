@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import itertools
 
-from django.contrib.auth.models import Permission
 from django.test import Client
 from rest_framework.test import APIClient
 
 from console.access.models import User
 from console.core.actor import Actor
+from tests.console.roles import give_role
 
 ADDRESS = "192.0.2.99"
 _numbers = itertools.count(1)
 
 
 def user_with(*permissions: str) -> User:
-    """Make a user with these permissions (`app_label.codename`) and no other."""
+    """Make a user whose role has these permissions (`app_label.codename`) on every endpoint."""
     user = User.objects.create_user(f"analyst-{next(_numbers)}", password="correct horse")
-    for permission in permissions:
-        app_label, codename = permission.split(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app_label, codename=codename)
-        )
+    give_role(user, *permissions)
     return user
 
 

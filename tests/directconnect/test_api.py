@@ -98,7 +98,7 @@ class TestClose:
         assert api.post(f"{path}close/").json()["state"] == "CLOSED"
         assert AuditEvent.objects.get(action="session.close").source_address == ADDRESS
 
-    # The search asks the database from a coroutine, which ends a connection that is in a transaction.
+    # Channels would end a connection that is in a transaction when the search asks the database.
     @pytest.mark.django_db(transaction=True)
     def test_leaves_nothing_to_search(self, endpoint: Endpoint) -> None:
         api = api_of(user_with(*ANALYST))

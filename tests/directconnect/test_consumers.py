@@ -9,8 +9,10 @@ from asgiref.sync import sync_to_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from console.core.consumers import NO_LONGER_ALLOWED, BrowserConsumer
+from console.endpoints.models import ComputerGroupGrant
+from directconnect.consumers import CHECKED_EVERY
 from protocol.events import FileEvent
-from protocol.live import EventRow
+from protocol.live import CancelSearch, EventRow, SearchEvents
 from tests.directconnect.people import user_with
 from tests.directconnect.scene import HOSTILE, Scene
 from tests.live_console import (
@@ -101,7 +103,8 @@ class TestSearching:
 
         await tab.close()
 
-        await until(lambda: "CancelSearch" in {type(m).__name__ for m in endpoint.heard})
+        await until(lambda: len(endpoint.heard) > 1)
+        assert [type(message) for message in endpoint.heard] == [SearchEvents, CancelSearch]
 
     async def test_a_slow_browser_holds_no_more_than_its_credit(self, scene: Scene) -> None:
         large = FileEvent(at=1, process=None, operation="create", path="x" * 60_000)
@@ -165,7 +168,23 @@ class TestBrowsers:
         tab = await scene.tab()
         await hear(tab, "alive")
 
-        await sync_to_async(scene.user.user_permissions.clear)()
+        await sync_to_async(scene.user.groups.clear)()
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await hear(tab, "never")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == NO_LONGER_ALLOWED
+
+    async def test_are_closed_at_the_next_message_when_the_endpoint_is_out_of_reach(
+        self, scene: Scene
+    ) -> None:
+        await scene.attach()
+        tab = await scene.tab()
+        await hear(tab, "state")
+
+        await sync_to_async(ComputerGroupGrant.objects.all().delete)()
+        await asyncio.sleep(CHECKED_EVERY)
+        await say(tab, type="search", search_id=1)
 
         with pytest.raises(ConnectionClosed) as closed:
             await hear(tab, "never")

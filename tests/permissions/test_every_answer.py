@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-import redis
-from django.conf import settings
 from django.test import Client
 
 from tests.permissions.registered import address_of
 from tests.permissions.rules import Rule, api_rules, page_rules
-from tests.permissions.scene import BACKEND, administrator, make_scene
+from tests.permissions.scene import BACKEND, Scene, administrator
 
 pytestmark = pytest.mark.django_db
 
@@ -33,14 +31,7 @@ EVENT_ATTRIBUTE = re.compile(r"<[a-z][^>]*\son[a-z]+\s*=", re.I)
 FOREIGN = re.compile(r"(?:src|href|action)=[\"'](?:https?:)?//", re.I)
 
 
-@pytest.fixture(autouse=True)
-def empty_redis(valkey: redis.Redis) -> None:
-    valkey.flushdb()
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-
-
-def _address(pattern: str, rule: Rule) -> str:
-    scene = make_scene()
+def _address(scene: Scene, pattern: str, rule: Rule) -> str:
     return address_of(pattern, *(scene.things[name] for name in rule.values))
 
 
@@ -53,8 +44,8 @@ def _browser() -> Client:
 @pytest.mark.parametrize(
     ("pattern", "rule"), READS, ids=[pattern or "home" for pattern, _ in READS]
 )
-def test_carries_the_policy_and_keeps_it(pattern: str, rule: Rule) -> None:
-    path = _address(pattern, rule)
+def test_carries_the_policy_and_keeps_it(scene: Scene, pattern: str, rule: Rule) -> None:
+    path = _address(scene, pattern, rule)
     for client in (_browser(), Client()):
         response = client.get(path, secure=True)
 
@@ -75,12 +66,14 @@ def test_carries_the_policy_and_keeps_it(pattern: str, rule: Rule) -> None:
     WRITES,
     ids=[f"{method}-{pattern or 'home'}" for method, pattern, _ in WRITES],
 )
-def test_obeys_no_form_of_a_foreign_page(method: str, pattern: str, rule: Rule) -> None:
+def test_obeys_no_form_of_a_foreign_page(
+    scene: Scene, method: str, pattern: str, rule: Rule
+) -> None:
     client = _browser()
 
     response = client.generic(
         method,
-        _address(pattern, rule),
+        _address(scene, pattern, rule),
         secure=True,
         headers={"Origin": "https://foreign.example"},
     )
@@ -90,7 +83,7 @@ def test_obeys_no_form_of_a_foreign_page(method: str, pattern: str, rule: Rule) 
 
 
 @pytest.mark.parametrize("host", ["foreign.example", "localhost.foreign.example", "127.0.0.2"])
-def test_answers_under_no_foreign_name(host: str) -> None:
+def test_answers_under_no_foreign_name(scene: Scene, host: str) -> None:
     for path in ("/login/", "/api/v1/endpoints/", "/healthz/"):
         response = Client().get(path, secure=True, headers={"Host": host})
 
@@ -99,11 +92,11 @@ def test_answers_under_no_foreign_name(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost:18443", "127.0.0.1:18443", "[::1]:18443", "[::1]"])
-def test_answers_under_its_own_names_on_any_port(host: str) -> None:
+def test_answers_under_its_own_names_on_any_port(scene: Scene, host: str) -> None:
     assert Client().get("/login/", secure=True, headers={"Host": host}).status_code == 200
 
 
-def test_cookies_are_for_this_site_only_and_travel_encrypted_only() -> None:
+def test_cookies_are_for_this_site_only_and_travel_encrypted_only(scene: Scene) -> None:
     client = Client()
 
     cookies = client.get("/login/", secure=True).cookies

@@ -10,14 +10,14 @@ from uuid import UUID
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from console.core.admin import ReadOnlyAdmin
+from console.core.admin import ReadOnlyAdmin, page_in_shell
 from console.core.exceptions import VedetteError
 from console.core.instants import how_long_ago
 from console.core.requests import actor_of
+from console.endpoints.reach import reach_of
 from console.endpoints.selectors import endpoints_visible_to
 from console.modules import endpoint_operations
 from threatresponse.alerts.account import (
@@ -33,7 +33,11 @@ from threatresponse.alerts.account import (
 )
 from threatresponse.alerts.listing import EVERY_STATE, AlertQuestion, part_of
 from threatresponse.alerts.models import Alert
-from threatresponse.alerts.selectors import alerts_visible_to, count_alerts_by_state
+from threatresponse.alerts.selectors import (
+    alerts_changeable_by,
+    alerts_visible_to,
+    count_alerts_by_state,
+)
 from threatresponse.alerts.services import change_alert_state
 from threatresponse.intel.selectors import intel_visible_to
 
@@ -84,7 +88,7 @@ class AlertAdmin(ReadOnlyAdmin):
             "is_first_part": not request.GET.get("before"),
         }
         wants_part = request.GET.get("part") == "rows"
-        return self._page(
+        return page_in_shell(
             request, "alerts/part.html" if wants_part else "alerts/list.html", context
         )
 
@@ -115,11 +119,13 @@ class AlertAdmin(ReadOnlyAdmin):
             "raw": json.dumps(alert.event, indent=2, ensure_ascii=True),
             "search": search_for_process(alert),
             "operations": _operations(request, alert.endpoint_id),
-            "may_change": self._may_change(request),
-            "may_see_endpoints": request.user.has_perm("endpoints.view_endpoint"),
+            "may_change": alerts_changeable_by(request.user).filter(pk=alert.pk).exists(),
+            "may_see_endpoints": endpoints_visible_to(request.user)
+            .filter(pk=alert.endpoint_id)
+            .exists(),
             "may_see_intel": request.user.has_perm("intel.view_inteldocument"),
         }
-        return self._page(request, "alerts/alert.html", context)
+        return page_in_shell(request, "alerts/alert.html", context)
 
     def state_view(self, request: HttpRequest) -> HttpResponse:
         """Set the state of the chosen alerts and lead back to where the user was."""
@@ -130,10 +136,13 @@ class AlertAdmin(ReadOnlyAdmin):
         if not ids or state not in Alert.State.values:
             messages.error(request, "Choose alerts, then the state that they are to have.")
             return self._back(request, ids)
-        visible = self.get_queryset(request).filter(pk__in=ids).values_list("pk", flat=True)
+        visible = alerts_changeable_by(request.user).filter(pk__in=ids).values_list("pk", flat=True)
         try:
             changed = change_alert_state(
-                list(visible), Alert.State(state), actor=actor_of(request), now=timezone.now()
+                list(visible),
+                Alert.State(state),
+                actor=actor_of(request),
+                now=timezone.now(),
             )
         except VedetteError as refusal:
             messages.error(request, refusal.detail)
@@ -182,11 +191,6 @@ class AlertAdmin(ReadOnlyAdmin):
             for state, title in titles.items()
         ]
 
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        return TemplateResponse(
-            request, template, {**self.admin_site.each_context(request), **context}
-        )
-
 
 def _row(alert: Alert, now: datetime) -> dict[str, Any]:
     title, tone = STATES[alert.state]
@@ -216,7 +220,7 @@ def _operations(request: HttpRequest, endpoint_id: UUID) -> list[dict[str, str]]
             "url": reverse(operation.url_name, args=[endpoint_id]),
         }
         for operation in endpoint_operations()
-        if request.user.has_perm(operation.permission)
+        if reach_of(request.user, operation.permission).includes([endpoint_id])
     ]
 
 

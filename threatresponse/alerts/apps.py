@@ -15,7 +15,11 @@ class AlertsConfig(AppConfig):
 
     def ready(self) -> None:
         """Join the console. By name: services need models, which exist only from here on."""
-        register_topic("alerts", permission="alerts.view_alert")
+        register_topic(
+            "alerts",
+            permission="alerts.view_alert",
+            narrow=import_string("threatresponse.alerts.news.news_reached_by"),
+        )
         register_module(
             Module(
                 name="alerts",

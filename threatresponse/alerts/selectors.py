@@ -7,9 +7,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, AnonymousUser
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
+from console.endpoints.reach import reach_of
 from threatresponse.alerts.models import Alert
+
+VIEW: Final = "alerts.view_alert"
+CHANGE: Final = "alerts.change_alert"
 
 # SQLite takes 999 parameters in builds that are still about.
 _IDS_AT_ONCE: Final = 900
@@ -19,10 +24,24 @@ SHOWN_PATH: Final = 512
 
 
 def alerts_visible_to(user: AbstractUser | AnonymousUser) -> QuerySet[Alert]:
-    """List the alerts that this user may see, each with its endpoint."""
-    if user.has_perm("alerts.view_alert"):
-        return Alert.objects.select_related("endpoint")
-    return Alert.objects.none()
+    """List the alerts of the endpoints that this user may see alerts of, each with its endpoint."""
+    return reach_of(user, VIEW).endpoints(
+        Alert.objects.select_related("endpoint"), field="endpoint"
+    )
+
+
+def alerts_changeable_by(user: AbstractUser | AnonymousUser) -> QuerySet[Alert]:
+    """List the alerts that this user may see, and change the state of."""
+    return reach_of(user, CHANGE).endpoints(alerts_visible_to(user), field="endpoint")
+
+
+def with_technique(alerts: QuerySet[Alert], technique: str) -> QuerySet[Alert]:
+    """Keep the alerts of rules with this ATT&CK technique or one of its sub-techniques."""
+    # SQLite cannot look into JSON by `contains`; the ids have a form that needs no escaping.
+    wanted = technique.upper()
+    return alerts.annotate(technique_text=Cast("techniques", TextField())).filter(
+        Q(technique_text__contains=f'"{wanted}"') | Q(technique_text__contains=f'"{wanted}.')
+    )
 
 
 def stored_ids(ids: Sequence[UUID]) -> set[UUID]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,13 +13,13 @@ from django.db import transaction
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
 from console.core.live_topics import publish
+from console.core.storable import storable_text
 from console.endpoints.models import Endpoint
 from console.modules import Received
 from protocol.messages import AlertRaised
 from threatresponse.alerts.evidence import (
     evidence_of,
     happened_at,
-    plain_text,
     process_of,
     revision_of,
     terms_of,
@@ -62,7 +63,8 @@ def store_alerts(batch: Sequence[Received]) -> None:
     if fresh:
         newest = sorted(fresh.values(), key=lambda alert: alert.received_at)[-NEWEST:]
         rows = [summarise_alert(alert) for alert in reversed(newest)]
-        publish(TOPIC, rows, count=len(fresh))
+        counts = Counter(str(alert.endpoint_id) for alert in fresh.values())
+        publish(TOPIC, rows, count=len(fresh), counts=counts)
 
 
 def change_alert_state(
@@ -108,8 +110,8 @@ def _alert(
         techniques=[] if document is None else document.techniques,
         happened_at=happened_at(raised, received_at=received_at),
         received_at=received_at,
-        process_path="" if process is None else plain_text(process.path, _LONGEST_PATH),
-        user_name="" if process is None else plain_text(process.user, _LONGEST_USER),
+        process_path="" if process is None else storable_text(process.path, _LONGEST_PATH),
+        user_name="" if process is None else storable_text(process.user, _LONGEST_USER),
         event=evidence_of(raised),
         matched=terms_of(raised),
     )

@@ -14,7 +14,13 @@ from django.utils import timezone
 
 from console.core.exceptions import VedetteError
 from console.core.requests import actor_of
-from threatresponse.deployment.selectors import DeploymentState, summarise_deployment
+from console.endpoints.reach import reach_of
+from threatresponse.deployment.selectors import (
+    VIEW,
+    DeploymentState,
+    may_deploy,
+    summarise_deployment,
+)
 from threatresponse.deployment.services import deploy_intel, withdraw_intel
 from threatresponse.intel.admin import IntelDocumentAdmin
 from threatresponse.intel.models import IntelDocument
@@ -55,7 +61,7 @@ class DeployableIntelAdmin(IntelDocumentAdmin):
         """Add who has the current publication."""
         context: dict[str, Any] = {"may_deploy": _may_deploy(request)}
         if document is not None and document.is_deployed:
-            summary = summarise_deployment(now=timezone.now())
+            summary = summarise_deployment(reach_of(request.user, VIEW), now=timezone.now())
             context["summary"] = summary
             context["standing_of_endpoints"] = [
                 (title, summary.endpoints.get(state, 0)) for state, title in STATE_TITLES.items()
@@ -100,4 +106,4 @@ class DeployableIntelAdmin(IntelDocumentAdmin):
 
 
 def _may_deploy(request: HttpRequest) -> bool:
-    return request.user.has_perm("intel.deploy_inteldocument")
+    return may_deploy(request.user)

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from console.access.models import User
 from console.core.home import HomePart, Step, Tile
-from threatresponse.deployment.selectors import DeploymentState, summarise_deployment
+from console.endpoints.reach import reach_of
+from threatresponse.deployment.selectors import VIEW, DeploymentState, summarise_deployment
 from threatresponse.intel.selectors import intel_visible_to
 
 
@@ -20,7 +21,7 @@ def home_part(user: User, *, now: datetime) -> HomePart:
     tile = Tile(
         title="Signals deployed",
         value=f"{deployed:,}",
-        note=_progress(deployed, now=now),
+        note=_progress(user, deployed, now=now),
         url=reverse("admin:intel_inteldocument_changelist"),
         icon="policy",
         order=30,
@@ -37,8 +38,8 @@ def home_part(user: User, *, now: datetime) -> HomePart:
     return HomePart(tiles=[tile], steps=[step] if may_write else [])
 
 
-def _progress(deployed: int, *, now: datetime) -> str:
-    summary = summarise_deployment(now)
+def _progress(user: User, deployed: int, *, now: datetime) -> str:
+    summary = summarise_deployment(reach_of(user, VIEW), now=now)
     if not summary.revision:
         return "none was deployed yet"
     failed = summary.endpoints[DeploymentState.FAILED]

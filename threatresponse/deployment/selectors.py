@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypedDict
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import (
     Case,
     CharField,
@@ -22,6 +23,7 @@ from django.db.models import (
 )
 
 from console.endpoints.models import Endpoint
+from console.endpoints.reach import Reach, reach_of
 from console.gateway.models import OutboundInstruction
 from threatresponse.deployment.models import IntelPublication
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
 
 INSTRUCTION: Final = "intel.apply"
+VIEW: Final = "intel.view_inteldocument"
+DEPLOY: Final = "intel.deploy_inteldocument"
 
 # An endpoint that refused or failed is not asked again at once: it would refuse again.
 REST_AFTER_FAILURE: Final = timedelta(minutes=10)
@@ -61,6 +65,11 @@ class DeploymentSummary:
     endpoints: dict[str, int]
 
 
+def may_deploy(user: AbstractBaseUser | AnonymousUser) -> bool:
+    """Tell whether this user may deploy: a publication goes to every endpoint that there is."""
+    return reach_of(user, DEPLOY).everything
+
+
 def current_publication() -> IntelPublication | None:
     """Return the newest publication: what every endpoint should have."""
     return IntelPublication.objects.order_by("-revision").first()
@@ -79,9 +88,12 @@ def lagging_endpoints(publication: IntelPublication, *, now: datetime) -> QueryS
 
 
 def endpoints_with_deployment(
-    now: datetime,
+    reach: Reach, *, now: datetime
 ) -> QuerySet[WithAnnotations[Endpoint, DeploymentColumns]]:
-    """List the endpoints with `deployment_state` and `deployment_detail` (why it failed)."""
+    """List the endpoints in reach with `deployment_state` and `deployment_detail`: why it failed.
+
+    Those that were revoked are left out.
+    """
     publication = current_publication()
     revision = 0 if publication is None else publication.revision
     newest = OutboundInstruction.objects.filter(endpoint=OuterRef("pk"), kind=INSTRUCTION).order_by(
@@ -89,7 +101,7 @@ def endpoints_with_deployment(
     )
     unfinished = (OutboundInstruction.State.REFUSED, OutboundInstruction.State.FAILED)
     return (
-        Endpoint.objects.filter(revoked_at__isnull=True)
+        reach.endpoints(Endpoint.objects.filter(revoked_at__isnull=True))
         .annotate(
             newest_state=Subquery(newest.values("state")[:1]),
             newest_expires_at=Subquery(newest.values("expires_at")[:1]),
@@ -116,11 +128,11 @@ def endpoints_with_deployment(
     )
 
 
-def summarise_deployment(now: datetime) -> DeploymentSummary:
-    """Count the endpoints by their state."""
+def summarise_deployment(reach: Reach, *, now: datetime) -> DeploymentSummary:
+    """Count the endpoints in reach by their state."""
     publication = current_publication()
     counts = dict.fromkeys((state.value for state in DeploymentState), 0)
-    by_state = endpoints_with_deployment(now).order_by().values_list("deployment_state")
+    by_state = endpoints_with_deployment(reach, now=now).order_by().values_list("deployment_state")
     counts.update(by_state.annotate(Count("pk")))
     return DeploymentSummary(
         revision=0 if publication is None else publication.revision,

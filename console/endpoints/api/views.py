@@ -40,7 +40,7 @@ from console.endpoints.api.serializers import (
 from console.endpoints.installer import install_command
 from console.endpoints.models import Endpoint
 from console.endpoints.presence import online_ids
-from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to
+from console.endpoints.selectors import REVOKE, endpoint_visible_to, endpoints_visible_to
 from console.endpoints.services import hand_out_installer, revoke_endpoint
 
 TOKEN_LIFE: Final = timedelta(days=1)
@@ -76,7 +76,7 @@ class EndpointViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def revoke(self, request: Request, pk: UUID) -> Response:
         """Cut an endpoint off for good; its open connections end within five seconds."""
-        endpoint = endpoint_visible_to(request.user, pk)
+        endpoint = endpoint_visible_to(request.user, pk, permission=REVOKE)
         wish = RevocationSerializer(data=request.data)
         wish.is_valid(raise_exception=True)
         reason = wish.validated_data["reason"]

@@ -171,6 +171,14 @@ class Migration(migrations.Migration):
                 name="only_filter_groups_have_a_rule",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="computergroup",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind__in", ("all", "none"))),
+                fields=("kind",),
+                name="one_group_of_all_and_one_of_none",
+            ),
+        ),
         migrations.AlterUniqueTogether(
             name="computergroupgrant",
             unique_together={("group", "permission", "content_object")},

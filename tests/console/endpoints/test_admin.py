@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,14 +19,20 @@ from console.audit.models import AuditEvent
 from console.certificates.models import EnrolmentToken
 from console.endpoints.models import Endpoint
 from console.endpoints.presence import queue_heard
-from tests.console.computers import enrolled_endpoint, enrolment_token, prepare_console
+from console.endpoints.services import revoke_endpoint
+from tests.console.computers import (
+    ADMINISTRATOR,
+    enrolled_endpoint,
+    enrolment_token,
+    prepare_console,
+)
 from tests.console.pages import browser, messages_of, text_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LIST = "/endpoints/endpoint/"
 SEES, REVOKES = "endpoints.view_endpoint", "endpoints.revoke_endpoint"
-ADDS = "certificates.add_enrolmenttoken"
+ADDS, OPENS = "certificates.add_enrolmenttoken", "directconnect.open_session"
 HOSTILE = "<script>alert('x')</script>"
 FILLED = {"name": "Branch office", "uses": "3", "lifetime": "24"}
 
@@ -38,6 +46,24 @@ def nobody_online(valkey: redis.Redis) -> None:
 def page_of(endpoint: Endpoint) -> str:
     """Return the address of an endpoint's page."""
     return f"{LIST}{endpoint.pk}/change/"
+
+
+@dataclass(frozen=True)
+class Button:
+    """A button that a page shows."""
+
+    is_disabled: bool
+
+
+def _live_button(page: str) -> Button:
+    (found,) = re.findall(r"<button([^>]*)>(?:(?!</button>).)*Open live session", page, re.DOTALL)
+    return Button("disabled" in found)
+
+
+def _come_online(valkey: redis.Redis, endpoint: Endpoint) -> None:
+    with valkey.pipeline() as pipeline:
+        queue_heard(pipeline, {endpoint.pk: timezone.now().timestamp()}, gateway="gateway-1")
+        pipeline.execute()
 
 
 class TestPermissions:
@@ -98,9 +124,7 @@ class TestShowing:
     def test_shows_who_is_online(self, valkey: redis.Redis) -> None:
         client, endpoint = browser(SEES), enrolled_endpoint()
         assert "Offline" in text_of(client.get(LIST))
-        with valkey.pipeline() as pipeline:
-            queue_heard(pipeline, {endpoint.pk: timezone.now().timestamp()}, gateway="gateway-1")
-            pipeline.execute()
+        _come_online(valkey, endpoint)
 
         assert "Online" in text_of(client.get(LIST))
 
@@ -111,6 +135,43 @@ class TestShowing:
 
         assert "<html" not in part
         assert "This computer" in part
+
+    def test_offers_a_live_session_as_soon_as_the_endpoint_is_online(
+        self, valkey: redis.Redis
+    ) -> None:
+        endpoint = enrolled_endpoint()
+        client, refresh = browser(SEES, OPENS), f"{LIST}{endpoint.pk}/status/"
+
+        assert _live_button(text_of(client.get(page_of(endpoint)))).is_disabled
+        assert _live_button(text_of(client.get(refresh))).is_disabled
+        _come_online(valkey, endpoint)
+
+        # What is kept over refreshes has another name in another state, and so gives way.
+        assert not _live_button(text_of(client.get(refresh))).is_disabled
+        assert 'id="operations-online" hx-preserve' in text_of(client.get(refresh))
+
+    def test_offers_nothing_more_once_the_endpoint_was_revoked(self) -> None:
+        endpoint = enrolled_endpoint()
+        client = browser(SEES, OPENS, REVOKES)
+        revoke_endpoint(endpoint, reason="stolen", actor=ADMINISTRATOR, now=timezone.now())
+
+        part = text_of(client.get(f"{LIST}{endpoint.pk}/status/"))
+
+        assert "This endpoint was revoked" in part
+        assert "Open live session" not in part
+        assert "Revoke …" not in part
+
+    def test_separates_the_thousands_of_counters(self) -> None:
+        endpoint = enrolled_endpoint()
+        counters = {"process": {"seen": 1234567, "recorded": 1000000, "lost": 2345}}
+        report = {"counters": counters, "signals": 1024, "outbox_dropped": 9876}
+        Endpoint.objects.filter(pk=endpoint.pk).update(status=report, intel_revision=3)
+
+        page = text_of(browser(SEES).get(page_of(endpoint)))
+
+        for number in ("1,234,567", "1,000,000", "2,345", "1,024 Signals", "9,876 dropped"):
+            assert number in page
+        assert "1234567" not in page
 
 
 class TestAddEndpoint:

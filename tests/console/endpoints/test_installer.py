@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 import socket
@@ -78,6 +79,18 @@ class TestInstaller:
         assert answer.status == 200
         assert answer.headers["content-type"] == "text/x-shellscript"
         assert answer.body.startswith(b"#!/bin/sh\n")
+
+    def test_fetches_a_bundle_that_can_be_resumed(self) -> None:
+        headers = {"Authorization": f"Bearer {enrolment_token()}"}
+
+        whole = ask(public_application, "GET", "/bundle", headers=headers)
+        end = ask(
+            public_application, "GET", "/bundle", headers={**headers, "Range": "bytes=100000-"}
+        )
+
+        assert (whole.status, end.status) == (200, 206)
+        assert whole.headers["etag"] == f'"{hashlib.sha256(whole.body).hexdigest()}"'
+        assert end.body == whole.body[100_000:]
 
     @pytest.mark.parametrize("path", ["/install", "/bundle"])
     @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer ../../x"}])

@@ -12,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 from console.endpoints.models import Endpoint
 from console.endpoints.services import (
     record_hello,
-    record_last_seen,
     record_status,
     revoke_endpoint,
 )
@@ -171,12 +170,3 @@ class TestReports:
 
         endpoint.refresh_from_db()
         assert endpoint.host_name == "<b>\ufffd]0;owned\ufffd\ufffdnext"
-
-    def test_of_heartbeats_only_move_forward(self) -> None:
-        endpoint = enrolled_endpoint()
-
-        record_last_seen({endpoint.pk: NOW + timedelta(minutes=1)})
-        record_last_seen({endpoint.pk: NOW, uuid4(): NOW})
-
-        endpoint.refresh_from_db()
-        assert endpoint.last_seen_at == NOW + timedelta(minutes=1)

@@ -21,7 +21,11 @@ from threatresponse.alerts.api.serializers import (
     StateSerializer,
 )
 from threatresponse.alerts.models import Alert
-from threatresponse.alerts.selectors import alerts_visible_to, count_alerts_by_state
+from threatresponse.alerts.selectors import (
+    alerts_changeable_by,
+    alerts_visible_to,
+    count_alerts_by_state,
+)
 from threatresponse.alerts.services import change_alert_state
 
 
@@ -49,7 +53,9 @@ class AlertViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
     }
 
     def get_queryset(self) -> Any:
-        """Return what the user may see."""
+        """Return what the user may see, or what they may change where that is asked."""
+        if self.action in ("partial_update", "change_state"):
+            return alerts_changeable_by(self.request.user)
         return alerts_visible_to(self.request.user)
 
     @extend_schema(request=StateSerializer, responses=AlertSerializer)

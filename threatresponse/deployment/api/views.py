@@ -12,15 +12,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.core.api.views import ResourceViewSet
+from console.core.exceptions import NotAllowed
 from console.endpoints.models import Endpoint
+from console.endpoints.reach import reach_of
 from threatresponse.deployment.api.serializers import (
     DeploymentSummarySerializer,
     EndpointDeploymentSerializer,
     PublicationSerializer,
 )
 from threatresponse.deployment.selectors import (
+    VIEW,
     DeploymentState,
     endpoints_with_deployment,
+    may_deploy,
     summarise_deployment,
 )
 from threatresponse.deployment.services import deploy_intel, withdraw_intel
@@ -45,6 +49,7 @@ class IntelDeploymentViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def deploy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Publish the document's present revision and send it to every endpoint."""
+        self._check_reach()
         publication = deploy_intel(self.get_object(), actor=self.actor(), now=timezone.now())
         return Response(PublicationSerializer(publication).data)
 
@@ -52,8 +57,13 @@ class IntelDeploymentViewSet(ResourceViewSet):
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Publish everything but this document."""
+        self._check_reach()
         publication = withdraw_intel(self.get_object(), actor=self.actor(), now=timezone.now())
         return Response(PublicationSerializer(publication).data)
+
+    def _check_reach(self) -> None:
+        if not may_deploy(self.request.user):
+            raise NotAllowed("Intel goes to every endpoint: your roles reach only some of them.")
 
 
 class EndpointDeploymentFilterSet(filters.FilterSet):
@@ -81,16 +91,19 @@ class DeploymentViewSet(ResourceViewSet):
     }
 
     def get_queryset(self) -> Any:
-        """Return the endpoints with their deployment states."""
+        """Return the endpoints that the user may see with their deployment states."""
         if getattr(self, "swagger_fake_view", False):
             # The schema is made without a database.
             return Endpoint.objects.none()
-        return endpoints_with_deployment(timezone.now())
+        return endpoints_with_deployment(
+            reach_of(self.request.user, "endpoints.view_endpoint"), now=timezone.now()
+        )
 
     @extend_schema(responses=DeploymentSummarySerializer)
     def list(self, request: Request) -> Response:
         """Return the current publication and how many endpoints are in which state."""
-        return Response(DeploymentSummarySerializer(summarise_deployment(timezone.now())).data)
+        summary = summarise_deployment(reach_of(request.user, VIEW), now=timezone.now())
+        return Response(DeploymentSummarySerializer(summary).data)
 
     @action(detail=False)
     def endpoints(self, request: Request) -> Response:
