@@ -1,6 +1,6 @@
 """Targets C1, C2, C3, C12 and C13: the always-on channel beside a naive Channels consumer.
 
-    python -m benchmarks.gateway [--count 5000] [--rounds 5] [--big 18000] [--postgres]
+    python -m benchmarks.gateway [--count 5000] [--rounds 5] [--big 36000] [--postgres]
 
 Everything runs in one go on one machine: both servers, both fleets, the databases. CPU seconds
 and ratios count, absolute times depend on what else the machine does.
@@ -25,6 +25,9 @@ import psutil
 from benchmarks.postgres import postgres
 from tests.console_processes import REPOSITORY, ConsoleProcesses, certificates_directory, free_port
 
+# A process may have 20,000 files open here; above this many, several gateways share the port.
+PER_GATEWAY = 18_000
+
 # Runs in the console's environment: asks, then waits until every row says how it ended.
 _ASK = """
 import json, sys, time
@@ -40,7 +43,7 @@ ids = list(Endpoint.objects.order_by("pk").values_list("pk", flat=True)[: int(sy
 for _ in range(int(sys.argv[2])):
     newest = OutboundInstruction.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     done_now = OutboundInstruction.objects.filter(pk__gt=newest, state="DONE")
-    began = time.monotonic()
+    began, used = time.monotonic(), time.process_time()
     # In slices, as deployments do: no transaction is long, and the first answers come early.
     sent = sum(
         send_instruction(
@@ -49,14 +52,14 @@ for _ in range(int(sys.argv[2])):
         )
         for start in range(0, len(ids), 500)
     )
-    signed = time.monotonic() - began
+    signed, cpu = time.monotonic() - began, time.process_time() - used
     while done_now.count() < sent:
         time.sleep(0.02)
         if time.monotonic() - began > 120:
             break
     done = done_now.count()
     print(json.dumps({"sent": sent, "done": done, "signed": signed,
-                      "all": time.monotonic() - began}))
+                      "cpu": cpu, "all": time.monotonic() - began}))
     time.sleep(0.5)
 """
 
@@ -84,15 +87,29 @@ for question in range(int(sys.argv[2])):
 
 
 class FleetProcess:
-    """A fleet in a process of its own, obeying one command at a time."""
+    """A fleet in a process of its own, obeying one command at a time.
 
-    def __init__(self, module: str, console: ConsoleProcesses, port: int, count: int) -> None:
+    It has the `count` certificates after the first `skip`, and dials from `source`.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        console: ConsoleProcesses,
+        port: int,
+        count: int,
+        *,
+        skip: int = 0,
+        source: str = "",
+    ) -> None:
         keys = console.data / "keys"
         options = {
             "--certificates": certificates_directory(keys),
             "--authority": keys / "authority.pem",
             "--port": port,
             "--count": count,
+            **({"--skip": skip} if skip else {}),
+            **({"--source": source} if source else {}),
         }
         arguments = [str(part) for pair in options.items() for part in pair]
         self._process = subprocess.Popen(
@@ -104,14 +121,22 @@ class FleetProcess:
             text=True,
         )
 
-    def do(self, command: str) -> dict[str, Any]:
-        """Carry out one command."""
+    def begin(self, command: str) -> None:
+        """Send a command; `end` waits for its answer."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
+
+    def end(self) -> dict[str, Any]:
+        """Wait until the command is carried out."""
+        assert self._process.stdout is not None
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
+
+    def do(self, command: str) -> dict[str, Any]:
+        """Carry out one command."""
+        self.begin(command)
+        return self.end()
 
     def stop(self) -> None:
         """End the fleet."""
@@ -140,21 +165,43 @@ class Meter:
         return float(times.user + times.system)
 
 
+def others_cpu() -> float:
+    """Tell the CPU seconds of everything on this machine but the benchmark and its children.
+
+    Children that have ended count for the benchmark.
+    """
+    machine = psutil.cpu_times()
+    busy = sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice
+    here = psutil.Process()
+    ended = here.cpu_times()
+    ours = ended.children_user + ended.children_system
+    for process in (here, *here.children(recursive=True)):
+        times = process.cpu_times()
+        ours += times.user + times.system
+    return float(busy - ours)
+
+
 def measure(
     console: ConsoleProcesses, ask: str, meter: Meter, count: int, rounds: int
 ) -> dict[str, float]:
-    """Ask all endpoints `rounds` times; medians of times (s) and of CPU per answer (µs)."""
+    """Ask all endpoints `rounds` times: times (s), CPU per answer (µs), what others used (cores)."""
     meter.cpu()
+    others = others_cpu()
+    began = time.monotonic()
     lines = console.run_python(ask, str(count), str(rounds)).splitlines()
     cpu = meter.cpu()
+    others = (others_cpu() - others) / (time.monotonic() - began)
     results = [json.loads(line) for line in lines]
     assert all(result["done"] == result["sent"] == count for result in results), results
     found = {
         "committed_s": statistics.median(result["all"] for result in results),
+        "quickest_s": min(result["all"] for result in results),
         "cpu_us": 1e6 * cpu / (count * rounds),
+        "others_cores": others,
     }
     if "signed" in results[0]:
         found["signed_s"] = statistics.median(result["signed"] for result in results)
+        found["signed_cpu_us"] = 1e6 * statistics.median(each["cpu"] for each in results) / count
     return found
 
 
@@ -255,24 +302,59 @@ def bench_rival(data: Path, count: int, rounds: int) -> dict[str, Any]:
         return found
 
 
-def bench_big(data: Path, count: int) -> dict[str, Any]:
-    """See how many endpoints one gateway process holds, and that none is lost."""
+def bench_big(data: Path, count: int, rounds: int) -> dict[str, Any]:
+    """See how many endpoints gateways hold, that none is lost, and how long all take to obey."""
+    shares = [min(PER_GATEWAY, count - start) for start in range(0, count, PER_GATEWAY)]
     with ExitStack() as stack:
         console, meter = stack.enter_context(running_console(data, count))
-        fleet = FleetProcess("benchmarks.fleet", console, console.gateway_port, count)
-        stack.callback(fleet.stop)
-        before = meter.memory()
-        connected = fleet.do("connect")
+        meters = [meter, *(Meter(start_gateway(console, stack)) for _ in shares[1:])]
+        time.sleep(3)
+        fleets = [
+            FleetProcess(
+                *("benchmarks.fleet", console, console.gateway_port, share),
+                skip=number * PER_GATEWAY,
+                # One address has fewer than 30,000 ports to dial from.
+                source=f"127.0.0.{number + 2}",
+            )
+            for number, share in enumerate(shares)
+        ]
+        for fleet in fleets:
+            stack.callback(fleet.stop)
+        before = sum(each.memory() for each in meters)
+        connected = do_together(fleets, "connect")
         time.sleep(5)
-        meter.cpu()
+        held = sum(each.memory() for each in meters) - before
+        for each in meters:
+            each.cpu()
         time.sleep(10)
-        return {
-            **connected,
-            "memory_kb": (meter.memory() - before) / 1024 / count,
-            "idle_percent": 10 * meter.cpu(),
-            "burst": fleet.do(f"burst {count}"),
-            "counts": fleet.do("counts"),
+        found: dict[str, Any] = {
+            "connected": [each["connected"] for each in connected],
+            "memory_kb": held / 1024 / count,
+            "idle_percent": [round(10 * each.cpu(), 1) for each in meters],
         }
+        found.update(measure(console, _ASK, meter, count, rounds))
+        # The meter is of one gateway of several.
+        del found["cpu_us"]
+        found["burst"] = do_together(fleets, f"burst {shares[-1]}")
+        found["counts"] = do_together(fleets, "counts")
+        return found
+
+
+def start_gateway(console: ConsoleProcesses, stack: ExitStack) -> int:
+    """Run one more gateway on the same port until the stack is unwound; return its process id."""
+    gateway = subprocess.Popen(
+        [sys.executable, "manage.py", "gateway"], cwd=REPOSITORY, env=console.environment
+    )
+    stack.callback(gateway.wait)
+    stack.callback(gateway.terminate)
+    return gateway.pid
+
+
+def do_together(fleets: list[FleetProcess], command: str) -> list[dict[str, Any]]:
+    """Let all fleets carry out one command at the same time."""
+    for fleet in fleets:
+        fleet.begin(command)
+    return [fleet.end() for fleet in fleets]
 
 
 def show(title: str, found: dict[str, Any]) -> None:
@@ -282,34 +364,42 @@ def show(title: str, found: dict[str, Any]) -> None:
         print(f"  {name:16} {figure:.1f}" if isinstance(figure, float) else f"  {name:16} {figure}")
 
 
+def bench_beside_rivals(base: Path, options: argparse.Namespace) -> None:
+    """Measure ours, then what one would pick instead, then ours on PostgreSQL."""
+    ours = bench_ours(base / "ours", options.count, options.rounds)
+    show(f"Vedette, SQLite and Valkey, {options.count} endpoints", ours)
+    if not options.no_rival:
+        rival = bench_rival(base / "rival", options.count, options.rounds)
+        show(f"Channels consumer with ORM create, {options.count} endpoints", rival)
+        print("\nratios (rival / ours)")
+        for name in ("committed_s", "cpu_us", "heartbeat_us", "memory_kb", "connect_ms"):
+            print(f"  {name:16} {rival[name] / ours[name]:.1f}")
+    if options.postgres:
+        with postgres(base / "postgres") as url:
+            environment = {"DATABASE_URL": url}
+            other = bench_ours(base / "scaled", options.count, options.rounds, environment)
+        show("Vedette, PostgreSQL and Valkey", other)
+        print(f"  C12: PostgreSQL / SQLite {other['committed_s'] / ours['committed_s']:.2f}")
+
+
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--count", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--big", type=int, default=0, help="also hold this many endpoints")
+    parser.add_argument("--no-small", action="store_true", help="nothing but --big")
     parser.add_argument("--postgres", action="store_true", help="also on PostgreSQL")
     parser.add_argument("--no-rival", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="vedette-bench-") as directory:
         base = Path(directory)
         base.chmod(0o755)
-        ours = bench_ours(base / "ours", options.count, options.rounds)
-        show(f"Vedette, SQLite and Valkey, {options.count} endpoints", ours)
-        if not options.no_rival:
-            rival = bench_rival(base / "rival", options.count, options.rounds)
-            show(f"Channels consumer with ORM create, {options.count} endpoints", rival)
-            print("\nratios (rival / ours)")
-            for name in ("committed_s", "cpu_us", "heartbeat_us", "memory_kb", "connect_ms"):
-                print(f"  {name:16} {rival[name] / ours[name]:.1f}")
-        if options.postgres:
-            with postgres(base / "postgres") as url:
-                environment = {"DATABASE_URL": url}
-                other = bench_ours(base / "scaled", options.count, options.rounds, environment)
-            show("Vedette, PostgreSQL and Valkey", other)
-            print(f"  C12: SQLite / PostgreSQL {ours['committed_s'] / other['committed_s']:.2f}")
+        if not options.no_small:
+            bench_beside_rivals(base, options)
         if options.big:
-            show(f"{options.big} endpoints on one gateway", bench_big(base / "big", options.big))
+            big = bench_big(base / "big", options.big, options.rounds)
+            show(f"{options.big} endpoints, {PER_GATEWAY} for each gateway", big)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,10 @@ Received = tuple[UUID, Any, int]
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One line of the navigation. `permission` is `app_label.codename`; `group` its heading."""
+    """One line of the navigation. `permission` is `app_label.codename`; `group` its heading.
+
+    Whoever has one of `or_permissions` sees it, too.
+    """
 
     group: str
     title: str
@@ -28,6 +31,7 @@ class MenuEntry:
     url_name: str
     permission: str
     order: int = 100
+    or_permissions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 
 from console.core import places
@@ -55,6 +56,9 @@ VEDETTE_WEB_PORT = _number("VEDETTE_WEB_PORT", 8443)
 VEDETTE_GATEWAY_PORT = _number("VEDETTE_GATEWAY_PORT", 17472)
 VEDETTE_SESSIONS_PORT = _number("VEDETTE_SESSIONS_PORT", 17475)
 VEDETTE_STATUS_PORT = _number("VEDETTE_STATUS_PORT", 17443)
+
+# ---------------------------------------------------------------- what is kept
+VEDETTE_ANSWERS_KEPT_DAYS = _number("VEDETTE_ANSWERS_KEPT_DAYS", 30)
 
 # ---------------------------------------------------------------- Django
 # Made when something is signed for the first time: whoever only reads the settings, as a checker of
@@ -285,6 +289,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "LOGIN": {"form": "console.access.forms.LoginForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Your access", "link": reverse_lazy("admin:access_user_own_access")}
+        ]
+    },
     "DASHBOARD_CALLBACK": "console.core.home.home_context",
     "STYLES": ["console.core.navigation.stylesheet"],
     "SCRIPTS": [

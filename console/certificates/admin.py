@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from console.certificates.models import Certificate, EnrolmentToken
 from console.certificates.services import revoke_enrolment_token
+from console.certificates.visibility import certificates_visible_to
 from console.core.admin import ReadOnlyAdmin, state_label
 from console.core.exceptions import Conflict
 from console.core.instants import show_instant
@@ -36,6 +37,10 @@ class CertificateAdmin(ReadOnlyAdmin):
     search_fields = ("fingerprint", "serial_number", "subject_id")
     search_help_text = "Search fingerprint, serial number, endpoint id"
     ordering = ("-issued_at",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Show what the user may see."""
+        return certificates_visible_to(request.user)
 
     @admin.display(description="Endpoint")
     def owner(self, certificate: Certificate) -> SafeString | str:
@@ -110,6 +115,13 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
         inherited: list[URLPattern] = super().get_urls()
         return [revoke, *inherited]
 
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Offer operations to those only who may do them."""
+        columns = tuple(self.list_display)
+        if _may_revoke(request):
+            return columns
+        return tuple(name for name in columns if name != "operations")
+
     @admin.display(description="State")
     def standing(self, token: EnrolmentToken) -> SafeString:
         """Show whether a computer can still join with it."""
@@ -139,7 +151,7 @@ class EnrolmentTokenAdmin(ReadOnlyAdmin):
     @admin.display(description="Uses")
     def uses(self, token: EnrolmentToken) -> str:
         """Show how often it was used."""
-        return f"{token.uses_allowed - token.uses_left} of {token.uses_allowed}"
+        return f"{token.uses_allowed - token.uses_left:,} of {token.uses_allowed:,}"
 
     @admin.display(description="")
     def operations(self, token: EnrolmentToken) -> SafeString | str:

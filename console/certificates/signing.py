@@ -8,18 +8,22 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
-from uuid import UUID
+from typing import Final
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from django.conf import settings
 
 from console.certificates.exceptions import AuthorityMissing
 from console.certificates.models import SigningKey
 from console.core.private_files import locked_directory, write_private_file
 from protocol.instructions import AnyInstruction
-from protocol.signing import key_id_of, seal
+from protocol.signing import DOMAIN as INSTRUCTIONS
+from protocol.signing import Sealer, key_id_of
 
 SIGNING_KEY: Final = "signing.key"
 
@@ -49,26 +53,38 @@ def trusted_signing_keys() -> list[SigningKey]:
     return list(SigningKey.objects.filter(retired_at=None).order_by("pk"))
 
 
-def sign_instruction(
-    instruction: AnyInstruction,
-    *,
-    audience: UUID | Literal["*"],
-    sequence: int,
-    issued_at: int,
-    expires_at: int,
-) -> bytes:
-    """Seal an instruction for one endpoint, or for all of them; instants are in µs.
+def sealer_for(instruction: AnyInstruction, *, issued_at: int, expires_at: int) -> Sealer:
+    """Return what seals an instruction for any number of endpoints; instants are in µs.
 
-    Raises `AuthorityMissing` before the key was made, and what `protocol.signing.seal` refuses.
+    Raises `AuthorityMissing` before the key was made, and what `protocol.signing.Sealer` refuses.
     """
-    return seal(
-        instruction,
-        private_key=_signing_key(),
-        audience=audience,
-        sequence=sequence,
-        issued_at=issued_at,
-        expires_at=expires_at,
+    return Sealer(
+        instruction, private_key=_signing_key(), issued_at=issued_at, expires_at=expires_at
     )
+
+
+def sign_content(content: bytes, *, domain: bytes) -> bytes:
+    """Sign something that the console keeps for itself, under a domain of its own.
+
+    A signature of one domain is none in another; `protocol.signing.DOMAIN` is taken. Raises
+    `AuthorityMissing` before the key was made.
+    """
+    if domain == INSTRUCTIONS:
+        raise ValueError("instructions are sealed, not signed")
+    return _signing_key().sign(domain + content)
+
+
+def is_ours(content: bytes, signature: bytes, *, domain: bytes) -> bool:
+    """Tell whether this console signed it, with its present key or one that is still trusted."""
+    for row in trusted_signing_keys():
+        key = Ed25519PublicKey.from_public_bytes(bytes(row.public_key))
+        try:
+            key.verify(signature, domain + content)
+        except InvalidSignature:
+            # Another key may be the one.
+            continue
+        return True
+    return False
 
 
 def _signing_key() -> Ed25519PrivateKey:

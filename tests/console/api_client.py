@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import Permission
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from console.access.models import User
+from tests.console.roles import give_role
 
 PASSWORD = "correct horse battery staple"
 
 
 def make_user(name: str = "ada", *permissions: str, **fields: bool) -> User:
-    """Make a user with these permissions, each `app_label.codename`."""
+    """Make a user whose role has these permissions (`app_label.codename`) on every endpoint."""
     user = User(username=name, **fields)
     user.set_password(PASSWORD)
     user.save()
-    for permission in permissions:
-        app_label, codename = permission.split(".")
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label=app_label, codename=codename)
-        )
+    if permissions:
+        give_role(user, *permissions)
     return user
 
 

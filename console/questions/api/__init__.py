@@ -1,0 +1,1 @@
+"""Questions, their answers and exports, saved questions and sensors in the REST API."""
