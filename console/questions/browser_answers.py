@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from console.core.exceptions import InvalidInput
 from console.endpoints.reach import Reach
 from console.questions import grid
-from console.questions.browser_json import body_of, json_view
+from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.comparison import changed_endpoints, compare
 from console.questions.drill_down import (
     cursor_of,
@@ -111,8 +111,8 @@ _further: Final = msgspec.json.Decoder(_FurtherOf)
 
 def seen_by(request: HttpRequest, question_id: UUID) -> tuple[Question, Reach]:
     """Return a question, and the reach in which this user sees its answers. Raises `NotFound`."""
-    question = question_for(request.user, question_id)
-    return question, viewing_reach(request.user, question)
+    question = question_for(user_of(request), question_id)
+    return question, viewing_reach(user_of(request), question)
 
 
 @require_safe
@@ -186,7 +186,8 @@ def show_unanswered(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
     """List endpoints that did not answer, and why; `kind` leaves one sort of reasons."""
     question, reach = seen_by(request, question_id)
     kind, after = request.GET.get("kind", ""), request.GET.get("after", "")
-    page, following = [], ""
+    page: list[Unanswered] = []
+    following = ""
     for each in _all_unanswered(question, reach, after):
         if len(page) == UNANSWERED_AT_ONCE:
             following = unanswered_cursor_of(page[-1])
@@ -206,7 +207,7 @@ def write_further(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
     if row is None:
         raise InvalidInput("There is no such row any more.")
     columns = [each for each in wanted.columns if 0 <= each < len(row.values)]
-    return {"text": ask_about_row(question, row.values, columns, user=request.user)}
+    return {"text": ask_about_row(question, row.values, columns, user=user_of(request))}
 
 
 @require_safe
@@ -260,10 +261,10 @@ def _compared(
     request: HttpRequest, question_id: UUID, earlier_id: UUID
 ) -> tuple[Question, Question, Reach]:
     question, _ = seen_by(request, question_id)
-    earlier = comparable_with(request.user, question).filter(pk=earlier_id).first()
+    earlier = comparable_with(user_of(request), question).filter(pk=earlier_id).first()
     if earlier is None:
         raise InvalidInput("There is no such earlier answer to the same question.")
-    return question, earlier, comparing_reach(request.user, question, earlier)
+    return question, earlier, comparing_reach(user_of(request), question, earlier)
 
 
 def _all_unanswered(question: Question, reach: Reach, after: str) -> Iterator[Unanswered]:

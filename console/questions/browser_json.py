@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from console.access.models import User
 from console.core.exceptions import InvalidInput, VedetteError
 from console.core.problems import MEDIA_TYPE, problem_of, problem_response
 from console.questions.exceptions import QuestionUnreadable
@@ -31,7 +33,7 @@ def json_view(permission: str = "") -> Callable[[JsonView[P]], View[P]]:
 
     def decorate(view: JsonView[P]) -> View[P]:
         @functools.wraps(view)
-        def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def answer(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if permission and not request.user.has_perm(permission):
                 return problem_response(403, "Your roles do not let you do this.")
             try:
@@ -45,6 +47,13 @@ def json_view(permission: str = "") -> Callable[[JsonView[P]], View[P]]:
         return answer
 
     return decorate
+
+
+def user_of(request: HttpRequest) -> User:
+    """Return who is logged in; pages let nobody else through. Raises `PermissionDenied`."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 def refusal_with_place(refusal: VedetteError) -> HttpResponse:

@@ -20,7 +20,7 @@ from console.access.models import User
 from console.core.exceptions import InvalidInput
 from console.endpoints.models import ComputerGroup
 from console.endpoints.reach import reach_of
-from console.questions.browser_json import body_of, json_view, place_of
+from console.questions.browser_json import body_of, json_view, place_of, user_of
 from console.questions.catalogue import definitions_for
 from console.questions.exceptions import QuestionUnreadable
 from console.questions.services import ASK
@@ -62,10 +62,10 @@ _built: Final = msgspec.json.Decoder(_Built)
 def list_sensors(request: HttpRequest) -> dict[str, Any]:
     """List what a question may be built from: sensors, operators by type, computer groups."""
     return {
-        "sensors": [describe_sensor(each) for each in definitions_for(request.user)],
+        "sensors": [describe_sensor(each) for each in definitions_for(user_of(request))],
         "operators": operators_by_type(),
         "without_value": [each.name for each in OPERATORS.values() if not each.takes_value],
-        "groups": group_names(request.user),
+        "groups": group_names(user_of(request)),
     }
 
 
@@ -77,7 +77,7 @@ def complete_text(request: HttpRequest) -> dict[str, Any]:
     if len(typed.text) > LONGEST_TEXT:
         return {"start": typed.position, "end": typed.position, "choices": []}
     position = _characters(typed.text, typed.position)
-    found = _completed(typed.text, position, request.user)
+    found = _completed(typed.text, position, user_of(request))
     return {
         "start": _units(typed.text, found.start),
         "end": _units(typed.text, found.end),
@@ -90,7 +90,7 @@ def complete_text(request: HttpRequest) -> dict[str, Any]:
 def check_text(request: HttpRequest) -> dict[str, Any]:
     """Tell whether a text is a question: its form and columns, or where it is wrong."""
     text = body_of(request, _typed).text
-    index = NameIndex(definitions_for(request.user))
+    index = NameIndex(definitions_for(user_of(request)))
     try:
         parsed = parse_text(text, index)
     except QuestionUnreadable as refusal:
@@ -107,7 +107,7 @@ def check_text(request: HttpRequest) -> dict[str, Any]:
 def build_text(request: HttpRequest) -> dict[str, Any]:
     """Write a form as text, or say which part of it is wrong."""
     form = body_of(request, _built).form
-    index = NameIndex(definitions_for(request.user))
+    index = NameIndex(definitions_for(user_of(request)))
     try:
         parsed = question_from_json(form, index)
         text = to_text(parsed.selections, parsed.filter, parsed.group, index)

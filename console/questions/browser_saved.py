@@ -18,6 +18,7 @@ from console.core.admin import page_in_shell
 from console.core.exceptions import VedetteError
 from console.core.instants import how_far_away, how_long_ago
 from console.core.requests import actor_of
+from console.questions.browser_json import user_of
 from console.questions.forms import SavedQuestionForm, initial_for, initial_of, interval_text
 from console.questions.models import SavedQuestion
 from console.questions.saved import (
@@ -40,7 +41,7 @@ SAVED_SHOWN: Final = 500
 def list_saved(request: HttpRequest) -> HttpResponse:
     """Show the saved questions that the user may read; `?q=` leaves those that match."""
     wanted = request.GET.get("q", "").strip()[:200]
-    found = _with_last_asked(saved_questions_for(request.user), request)
+    found = _with_last_asked(saved_questions_for(user_of(request)), request)
     if wanted:
         found = found.filter(name__icontains=wanted) | found.filter(text__icontains=wanted)
     now = timezone.now()
@@ -48,7 +49,7 @@ def list_saved(request: HttpRequest) -> HttpResponse:
         "title": "Saved questions",
         "rows": [_row(saved, now) for saved in found.order_by("name")[:SAVED_SHOWN]],
         "query": wanted,
-        "may_save": content_sets_of(request.user, WRITE).exists(),
+        "may_save": content_sets_of(user_of(request), WRITE).exists(),
         "may_ask": request.user.has_perm(ASK),
     }
     return page_in_shell(request, "questions/saved_list.html", context)
@@ -59,14 +60,14 @@ def show_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
     """Show a saved question, when it is asked, and what was answered every time."""
     saved = _saved(request, saved_id)
     now = timezone.now()
-    asked = visible_questions(request.user).filter(saved=saved).select_related("asked_by")
+    asked = visible_questions(user_of(request)).filter(saved=saved).select_related("asked_by")
     questions = list(asked.defer("request", "envelope")[:ANSWERS_SHOWN])
     context = {
         "title": saved.name,
         "row": _row(saved, now),
         "saved": saved,
-        "answers": recent_rows(request.user, questions, now),
-        "may_change": may_use(request.user, WRITE, saved.content_set),
+        "answers": recent_rows(user_of(request), questions, now),
+        "may_change": may_use(user_of(request), WRITE, saved.content_set),
         "may_ask": request.user.has_perm(ASK),
     }
     return page_in_shell(request, "questions/saved.html", context)
@@ -75,7 +76,7 @@ def show_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
 def add_saved(request: HttpRequest) -> HttpResponse:
     """Keep a question; `?text=` is the one to keep. Who may write to no content set is told so."""
     initial = initial_for(request.GET.get("text", "")[:LONGEST_CARRIED])
-    form = SavedQuestionForm(request.POST or None, initial=initial, user=request.user)
+    form = SavedQuestionForm(request.POST or None, initial=initial, user=user_of(request))
     if request.method == "POST" and form.is_valid():
         saved = _store(request, form, None)
         if saved is not None:
@@ -87,7 +88,7 @@ def add_saved(request: HttpRequest) -> HttpResponse:
 def change_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
     """Change a saved question; whoever does becomes its owner."""
     saved = _changeable(request, saved_id)
-    form = SavedQuestionForm(request.POST or None, initial=initial_of(saved), user=request.user)
+    form = SavedQuestionForm(request.POST or None, initial=initial_of(saved), user=user_of(request))
     if request.method == "POST" and form.is_valid() and _store(request, form, saved) is not None:
         messages.success(request, f"“{saved.name}” was saved.")
         return HttpResponseRedirect(reverse("saved-question", args=[saved.pk]))
@@ -99,7 +100,7 @@ def delete_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
     """Delete a saved question; the page has asked before. What was asked stays."""
     saved = _changeable(request, saved_id)
     name = saved.name
-    delete_saved_question(saved, user=request.user, actor=actor_of(request), now=timezone.now())
+    delete_saved_question(saved, user=user_of(request), actor=actor_of(request), now=timezone.now())
     messages.success(request, f"“{name}” was deleted. Its answers stay until they are too old.")
     return HttpResponseRedirect(reverse("saved-questions"))
 
@@ -112,7 +113,7 @@ def ask_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
         raise PermissionDenied
     try:
         question = ask_saved_question(
-            saved, user=request.user, actor=actor_of(request), now=timezone.now()
+            saved, user=user_of(request), actor=actor_of(request), now=timezone.now()
         )
     except VedetteError as refusal:
         messages.error(request, refusal.detail)
@@ -124,7 +125,7 @@ def ask_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
 
 
 def _saved(request: HttpRequest, saved_id: int) -> SavedQuestion:
-    found = _with_last_asked(saved_questions_for(request.user), request)
+    found = _with_last_asked(saved_questions_for(user_of(request)), request)
     saved = found.filter(pk=saved_id).first()
     if saved is None:
         raise Http404("There is no such saved question.")
@@ -133,7 +134,7 @@ def _saved(request: HttpRequest, saved_id: int) -> SavedQuestion:
 
 def _changeable(request: HttpRequest, saved_id: int) -> SavedQuestion:
     saved = _saved(request, saved_id)
-    if not may_use(request.user, WRITE, saved.content_set):
+    if not may_use(user_of(request), WRITE, saved.content_set):
         raise PermissionDenied
     return saved
 
@@ -142,7 +143,7 @@ def _with_last_asked(
     questions: QuerySet[SavedQuestion], request: HttpRequest
 ) -> QuerySet[SavedQuestion]:
     # Of the answers that this user may see: when others asked may be none of their business.
-    visible = visible_questions(request.user).filter(saved=OuterRef("pk")).order_by()
+    visible = visible_questions(user_of(request)).filter(saved=OuterRef("pk")).order_by()
     last = visible.values("saved").annotate(last=Max("asked_at")).values("last")
     return questions.select_related("owner", "content_set").annotate(last_asked=Subquery(last))
 
@@ -163,7 +164,7 @@ def _store(
     request: HttpRequest, form: SavedQuestionForm, saved: SavedQuestion | None
 ) -> SavedQuestion | None:
     terms: dict[str, Any] = {
-        "user": request.user,
+        "user": user_of(request),
         "actor": actor_of(request),
         "now": timezone.now(),
     }
@@ -188,7 +189,7 @@ def _form_page(
         "form": form,
         "saved": saved,
         "may_ask": request.user.has_perm(ASK),
-        "may_save": content_sets_of(request.user, WRITE).exists(),
+        "may_save": content_sets_of(user_of(request), WRITE).exists(),
         "text": form["text"].value() or "",
     }
     return page_in_shell(request, "questions/saved_form.html", context)

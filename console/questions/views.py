@@ -26,7 +26,7 @@ from console.core.requests import actor_of
 from console.endpoints.selectors import endpoint_visible_to
 from console.modules import endpoint_operations
 from console.questions.browser_answers import progress_json, seen_by
-from console.questions.browser_json import body_of, json_view
+from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.catalogue import definitions_for
 from console.questions.grid import columns_of
 from console.questions.models import Question, SavedQuestion
@@ -77,15 +77,15 @@ def show_ask_page(request: HttpRequest) -> HttpResponse:
     `?text=` fills the input, `?choose=1` marks its first sensor to be replaced.
     """
     now = timezone.now()
-    context = {"recent": _recent(request.user, now), "may_ask": request.user.has_perm(ASK)}
+    context = {"recent": _recent(user_of(request), now), "may_ask": request.user.has_perm(ASK)}
     if request.GET.get("part") == "recent":
         return TemplateResponse(request, "questions/recent.html", context)
     context |= {
         "title": "Questions",
-        "saved": saved_questions_for(request.user)[:SAVED],
-        "saved_count": saved_questions_for(request.user).count(),
-        "may_save": content_sets_of(request.user, WRITE).exists(),
-        "examples": _examples(request.user) if context["may_ask"] else [],
+        "saved": saved_questions_for(user_of(request))[:SAVED],
+        "saved_count": saved_questions_for(user_of(request)).count(),
+        "may_save": content_sets_of(user_of(request), WRITE).exists(),
+        "examples": _examples(user_of(request)) if context["may_ask"] else [],
         "lifetimes": LIFETIMES,
         "lifetime": _lifetime_of(request),
         "text": request.GET.get("text", "")[:LONGEST_CARRIED],
@@ -101,7 +101,7 @@ def ask_question(request: HttpRequest) -> dict[str, Any]:
     terms = Terms(lifetime=timedelta(seconds=_bounded(asked.lifetime)))
     question = ask(
         asked.text,
-        user=request.user,
+        user=user_of(request),
         actor=actor_of(request),
         now=timezone.now(),
         terms=terms,
@@ -113,7 +113,7 @@ def ask_question(request: HttpRequest) -> dict[str, Any]:
 def ask_endpoint(request: HttpRequest, endpoint_id: UUID) -> HttpResponse:
     """Lead to the input, filled with a question about one endpoint."""
     try:
-        endpoint = endpoint_visible_to(request.user, endpoint_id, permission=ASK)
+        endpoint = endpoint_visible_to(user_of(request), endpoint_id, permission=ASK)
     except NotFound as error:
         raise Http404(error.detail) from error
     name = spell_value(endpoint.host_name)
@@ -128,14 +128,14 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
     now = timezone.now()
     may_ask = request.user.has_perm(ASK)
     progress = progress_json(question, reach, now=now)
-    earlier = list(comparable_with(request.user, question)[:EARLIER])
+    earlier = list(comparable_with(user_of(request), question)[:EARLIER])
     context = {
         "title": "Question",
         "question": question,
         "asked": how_long_ago(question.asked_at, now=now),
         "may_ask": may_ask,
-        "may_cancel": progress["is_open"] and may_cancel(request.user, question),
-        "may_save": content_sets_of(request.user, WRITE).exists(),
+        "may_cancel": progress["is_open"] and may_cancel(user_of(request), question),
+        "may_save": content_sets_of(user_of(request), WRITE).exists(),
         "edit_url": f"{reverse('questions')}?{urlencode({'text': question.text})}",
         "save_url": f"{reverse('saved-question-add')}?{urlencode({'text': question.text})}",
         "earlier": [(each, how_long_ago(each.asked_at, now=now)) for each in earlier],
@@ -149,7 +149,7 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
             "listens": request.user.has_perm(VIEW),
             "charts_url": static("vendor/echarts.min.js"),
             "ask_url": reverse("questions"),
-            "operations": _operations(request.user),
+            "operations": _operations(user_of(request)),
             "shows_endpoints": request.user.has_perm("endpoints.view_endpoint"),
             "without_value": [each.name for each in OPERATORS.values() if not each.takes_value],
             "exports_url": f"/api/v1/questions/{question.pk}/exports/",
@@ -162,7 +162,7 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
 def cancel_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
     """End a question before its time and lead back to it."""
     question, _ = _found(request, question_id)
-    if not may_cancel(request.user, question):
+    if not may_cancel(user_of(request), question):
         raise PermissionDenied
     try:
         cancel(question, actor=actor_of(request), now=timezone.now())
@@ -180,12 +180,12 @@ def ask_again(request: HttpRequest, question_id: UUID) -> HttpResponse:
     terms = Terms(
         lifetime=question.expires_at - question.asked_at,
         groups=tuple(question.groups.all()),
-        saved=_saved_of(request.user, question),
+        saved=_saved_of(user_of(request), question),
     )
     try:
         again = ask(
             question.text,
-            user=request.user,
+            user=user_of(request),
             actor=actor_of(request),
             now=timezone.now(),
             terms=terms,
@@ -239,6 +239,8 @@ def _found(request: HttpRequest, question_id: UUID) -> Any:
 
 
 def _saved_of(user: User, question: Question) -> SavedQuestion | None:
+    if question.saved_id is None:
+        return None
     return saved_questions_for(user).filter(pk=question.saved_id, text=question.text).first()
 
 

@@ -111,6 +111,9 @@ if (input.text) {
   showExamples();
 }
 if (!input.field.disabled) {
+  // Before this script listens, a click would be lost.
+  toggle.disabled = false;
+  byId("ask-button").disabled = false;
   const [start, end] = [4, input.text.search(/ from /i)];
   input.field.focus();
   // The first sensor is marked: whoever types another one replaces it.

@@ -54,7 +54,8 @@ export class QuestionInput {
     field.addEventListener("click", () => this.completeSoon());
     field.addEventListener("blur", () => this.leave());
     field.addEventListener("scroll", () => (this.marks.scrollTop = field.scrollTop));
-    // Before the field loses the focus.
+    // The field keeps the focus: without it, what is clicked would be drawn anew meanwhile.
+    this.standing.addEventListener("mousedown", (event) => event.preventDefault());
     this.list.addEventListener("mousedown", (event) => {
       event.preventDefault();
       const option = event.target.closest("[role=option]");

@@ -431,7 +431,7 @@ PAGES: Final[Rules] = {
     ),
     # Sensors, too, are granted with their content set.
     **_page("sensors/", needs(SEES_SENSORS), NOBODY),
-    **_page("sensors/add/", ADMINISTRATOR, ADMINISTRATOR),
+    **_page("sensors/add/", *_both(needs(SEES_SENSORS))),
     **_page("sensors/<int:sensor_id>/", _USES_SENSOR, _of(NOBODY, "sensor")),
     **_page("sensors/<int:sensor_id>/change/", *_both(_USES_SENSOR)),
     **_page("sensors/<int:sensor_id>/retire/", _of(NOBODY, "sensor"), _USES_SENSOR),

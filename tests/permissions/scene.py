@@ -242,7 +242,7 @@ def _sensor(content_set: ContentSet) -> Sensor:
         name="Of ours",
         category="Own",
         content_set=content_set,
-        columns=[{"name": "Of ours"}],
+        columns=[{"name": "Of ours", "type": "text"}],
         cost="light",
         language="shell",
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from typing import Any
 
 import pytest
@@ -83,7 +85,8 @@ class TestDeepBodies:
     def test_are_an_error_of_whoever_sent_them(self, method: str, pattern: str) -> None:
         client = api_client(make_administrator())
         resolver = get_resolver("console.urls")
-        values = ["00000000-0000-0000-0000-000000000000" if "<uuid" in pattern else "1"]
+        converters = re.findall(r"<(\w+):", pattern)
+        values = [str(uuid.UUID(int=0)) if each == "uuid" else "1" for each in converters]
         path = address_of(pattern, *values)
         assert resolver.resolve(path)
 

@@ -15,18 +15,19 @@ from django.utils import timezone
 
 from console.access.models import User
 from console.core.live_topics import News
-from console.endpoints.models import ComputerGroup
+from console.endpoints.models import ComputerGroup, Endpoint
 from console.questions.answers import record_answers
 from console.questions.models import Question, QuestionTarget
 from console.questions.news import news_about_seen
 from console.questions.standings import standings_of
-from protocol.questions import FAILED
+from protocol.questions import FAILED, SensorFailure
 from tests.console.pages import messages_of, text_of
 from tests.console.questions import scene
 
 pytestmark = pytest.mark.django_db
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+NO_SYSTEMD = SensorFailure(name="Computer Name", reason="There is no systemd.")
 ASK, VIEW = "questions.ask_question", "questions.view_question"
 
 
@@ -320,7 +321,8 @@ class TestAnswers:
         ]
 
     def test_of_hostile_endpoints_stay_text(self, page: Client, admin: User) -> None:
-        (endpoint_id,) = scene.endpoints(1, host_name="<img src=x onerror=alert(1)>")
+        (endpoint_id,) = scene.endpoints(1)
+        Endpoint.objects.update(host_name="<img src=x onerror=alert(1)>")
         question = scene.asked(admin)
         record_answers([scene.answer(question, endpoint_id, [("</script><b>", "10.0.0.1")])])
 
@@ -344,14 +346,13 @@ class TestUnanswered:
     def test_leaves_one_kind(self, page: Client, admin: User) -> None:
         ids = scene.endpoints(3)
         question = scene.asked(admin)
-        record_answers(
-            [scene.answer(question, ids[1], outcome=FAILED, reason="There is no systemd.")]
-        )
+        record_answers([scene.answer(question, ids[1], outcome=FAILED, failures=[NO_SYSTEMD])])
         address = f"/questions/{question.pk}/unanswered/"
 
         failed = get(page, f"{address}?kind=failed").json()["endpoints"]
 
-        assert [each["reason"] for each in failed] == ["There is no systemd."]
+        assert [each["host_name"] for each in failed] == ["host-00001"]
+        assert "There is no systemd." in failed[0]["reason"]
         assert len(get(page, f"{address}?kind=offline").json()["endpoints"]) == 2
         assert get(page, f"{address}?kind=nonsense").json()["endpoints"] == []
 
@@ -399,7 +400,8 @@ class TestReach:
     def test_cuts_every_view_of_a_question(self, admin: User) -> None:
         inside = scene.group_named("Inside")
         (near,) = scene.endpoints(1, group=inside)
-        (far,) = scene.endpoints(1, host_name="far-and-secret")
+        (far,) = scene.endpoints(1)
+        Endpoint.objects.filter(pk=far).update(host_name="far-and-secret")
         question = scene.asked(admin)
         record_answers(
             [
