@@ -13,8 +13,9 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 LAUNCHER_WORD = re.compile(r"\./vedette ([a-z]+)")
 PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$")
-FOLDERS = "agent console detection directconnect docs eventstore protocol static templates tests"
-PACKAGES = tuple(f"{name}/" for name in f"{FOLDERS} threatresponse tools deploy".split())
+FOLDERS = "agent client console detection directconnect docs eventstore protocol sensors static"
+MORE_FOLDERS = "templates tests threatresponse tools deploy"
+PACKAGES = tuple(f"{name}/" for name in f"{FOLDERS} {MORE_FOLDERS}".split())
 README_LIMIT = 120
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "tools" / "frontend"
 TARGET = ROOT / "static" / "vendor"
-BUNDLES = {"codemirror": "CodeMirror", "slickgrid": "Slick"}
+BUNDLES = {"codemirror": "CodeMirror", "slickgrid": "Slick", "echarts": "Charts"}
 STYLES = {"slickgrid": "node_modules/slickgrid/dist/styles/css/slick.grid.css"}
 
 
@@ -59,6 +59,9 @@ def _licences(work: Path, packages: set[str]) -> list[dict[str, str]]:
         text = next(path for path in folder.iterdir() if path.name.lower().startswith("licen"))
         name = f"{package.replace('@', '').replace('/', '-')}.txt"
         shutil.copyfile(text, TARGET / "licences" / name)
+        # Whoever passes on what is under the Apache licence passes this on, too.
+        if (notice := folder / "NOTICE").is_file():
+            shutil.copyfile(notice, TARGET / "licences" / f"notice-{name}")
         entries.append(
             {"name": package, "version": manifest["version"], "licence": manifest["license"]}
         )
