@@ -134,8 +134,8 @@ def _chromium(root: Path, profile: Path) -> Iterator[Extension]:
         manifest = members(setting, "manifest") or json_at(
             path / "manifest.json", most=_SMALL_BYTES, follow=False
         )
-        if not manifest:
-            # Uninstalled: only the memory of it is left.
+        if not first_text(manifest, "name"):
+            # Uninstalled: only the memory of it is left. No browser loads one without a name.
             continue
         yield _of_manifest(manifest, setting, extension_id, path, root)
 

@@ -76,16 +76,17 @@ def owners_of(root: Path, paths: Iterable[str]) -> dict[str, str]:
 
     What a package's own scripts make belongs to none. Raises `SensorFailed`.
     """
-    spelled = {spelling: path for path in paths for spelling in _spellings(root, path)}
+    wanted: dict[bytes, list[str]] = {}
+    for path in paths:
+        for spelling in _spellings(root, path):
+            wanted.setdefault(spelling.encode("utf-8", "surrogateescape"), []).append(path)
     owners: dict[str, str] = {}
-    if not spelled:
+    if not wanted:
         return owners
-    wanted = {
-        spelling.encode("utf-8", "surrogateescape"): path for spelling, path in spelled.items()
-    }
     for package, files in _file_lists(root):
         for found in wanted.keys() & files:
-            owners.setdefault(wanted[found], package)
+            for path in wanted[found]:
+                owners.setdefault(path, package)
     return owners
 
 
@@ -156,7 +157,7 @@ def _changed_at(info: Path, fields: dict[str, str]) -> float:
     for file in (f"{name}.list", f"{name}:{fields.get('Architecture', '')}.list"):
         try:
             return (info / file).stat().st_mtime
-        except OSError:
+        except (OSError, ValueError):
             continue
     return 0.0
 

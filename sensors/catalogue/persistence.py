@@ -42,7 +42,7 @@ SENSORS: Final = (
         platforms=(LINUX,),
         cost=Cost.LIGHT,
         content_set=_INCIDENT,
-        example='Get Scheduled Jobs where Package is empty from all machines',
+        example="Get Scheduled Jobs where Package is empty from all machines",
         aliases=("Scheduled Tasks",),
     ),
     SensorDefinition(
@@ -67,6 +67,6 @@ SENSORS: Final = (
         platforms=(LINUX,),
         cost=Cost.LIGHT,
         content_set=_INCIDENT,
-        example='Get Autoruns where Package is empty from all machines',
+        example="Get Autoruns where Package is empty from all machines",
     ),
 )

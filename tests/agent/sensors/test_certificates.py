@@ -1,0 +1,77 @@
+"""Trusted certificates, held against openssl."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.sensors.exceptions import SensorUnavailable
+from tests.agent.authority import Authority
+from tests.agent.sensors.comparing import printed, program, rows_of, write
+
+BUNDLE = "etc/ssl/certs/ca-certificates.crt"
+
+
+class TestTrustedCertificates:
+    def test_agree_with_openssl(self, tmp_path: Path) -> None:
+        authority = Authority("Test, with a comma")
+        file = write(tmp_path, {BUNDLE: authority.pem}) / BUNDLE
+        openssl = program("openssl")
+
+        (row,) = rows_of("certificates.trusted", tmp_path)
+
+        form = ("-noout", "-subject", "-serial", "-fingerprint", "-sha256", "-nameopt", "RFC2253")
+        shown = dict(
+            line.split("=", 1)
+            for line in printed(openssl, "x509", "-in", str(file), *form).splitlines()
+        )
+        assert row["Subject"] == shown["subject"]
+        assert row["SHA-256"].upper() == shown["sha256 Fingerprint"].replace(":", "")
+        assert int(row["Serial Number"], 16) == int(shown["serial"], 16)
+        assert row["Key"] == "EC secp256r1"
+        ends = printed(
+            openssl, "x509", "-in", str(file), "-noout", "-enddate", "-dateopt", "iso_8601"
+        )
+        assert row["Not After"][:19] == ends.strip().removeprefix("notAfter=").removesuffix("Z")
+
+    def test_tell_who_was_added(self, tmp_path: Path) -> None:
+        shipped, added = Authority("Shipped"), Authority("Added")
+        write(
+            tmp_path,
+            {
+                BUNDLE: shipped.pem + added.pem + shipped.pem,
+                "usr/share/ca-certificates/mozilla/a.crt": shipped.pem,
+                "usr/local/share/ca-certificates/x.crt": added.pem,
+            },
+        )
+
+        rows = rows_of("certificates.trusted", tmp_path)
+
+        assert [(row["Subject"], row["Local"], row["Path"]) for row in rows] == [
+            ("CN=Shipped", "False", f"/{BUNDLE}"),
+            ("CN=Added", "True", "/usr/local/share/ca-certificates/x.crt"),
+        ]
+
+    def test_survive_what_is_none(self, tmp_path: Path) -> None:
+        broken = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
+        noise = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n-----BEGIN "
+        write(tmp_path, {BUNDLE: noise + broken})
+
+        (row,) = rows_of("certificates.trusted", tmp_path)
+
+        assert row["Subject"].startswith("unreadable")
+
+    def test_are_as_many_as_in_the_bundle(self) -> None:
+        bundle = Path("/") / BUNDLE
+        if not bundle.exists():
+            pytest.skip("needs a bundle of this computer")
+
+        rows = rows_of("certificates.trusted")
+
+        assert len(rows) >= len(set(bundle.read_text().split("-----BEGIN CERTIFICATE-----")[1:]))
+        assert not any(row["Subject"].startswith("unreadable") for row in rows)
+
+    def test_are_missed_aloud(self, tmp_path: Path) -> None:
+        with pytest.raises(SensorUnavailable):
+            rows_of("certificates.trusted", tmp_path)
