@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.other_work import others_cpu
 from benchmarks.postgres import postgres
 from tests.console_processes import REPOSITORY, ConsoleProcesses, certificates_directory, free_port
 
@@ -165,26 +166,10 @@ class Meter:
         return float(times.user + times.system)
 
 
-def others_cpu() -> float:
-    """Tell the CPU seconds of everything on this machine but the benchmark and its children.
-
-    Children that have ended count for the benchmark.
-    """
-    machine = psutil.cpu_times()
-    busy = sum(machine) - machine.idle - machine.iowait - machine.guest - machine.guest_nice
-    here = psutil.Process()
-    ended = here.cpu_times()
-    ours = ended.children_user + ended.children_system
-    for process in (here, *here.children(recursive=True)):
-        times = process.cpu_times()
-        ours += times.user + times.system
-    return float(busy - ours)
-
-
 def measure(
     console: ConsoleProcesses, ask: str, meter: Meter, count: int, rounds: int
 ) -> dict[str, float]:
-    """Ask all endpoints `rounds` times: times (s), CPU per answer (µs), what others used (cores)."""
+    """Ask all endpoints `rounds` times: time (s), CPU per answer (µs), cores used by others."""
     meter.cpu()
     others = others_cpu()
     began = time.monotonic()

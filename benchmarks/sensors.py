@@ -37,7 +37,10 @@ LIMIT_MS = {Cost.INSTANT: 50.0, Cost.LIGHT: 1000.0, Cost.HEAVY: float("inf")}
 # Where a form's first suggestion would ask for little, or for something of another computer.
 PARAMETERS = {"process": ".*", "path": ".*", "parameter": ".*", "variable": ".*", "name": "sshd"}
 HASH_ALL = 'for p in /proc/[0-9]*/exe; do for h in md5 sha1 sha256; do "${h}sum" "$p"; done; done'
+OPENSSL = "openssl x509 -noout -subject -issuer -dates -fingerprint -sha256"
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 RIVALS = {
+    "certificates.trusted": f"awk -v c='{OPENSSL}' '/BEGIN/{{close(c)}};{{print|c}}' {BUNDLE}",
     "computer.ip_address": "ip -j addr",
     "disks.block_devices": "lsblk -J -a -b",
     "disks.free_space": "df -B1",
@@ -56,7 +59,9 @@ RIVALS = {
     "process.open_files": "lsof -nP -d 0-9999",
     "process.running": "ps -eo pid,ppid,user,comm,args,lstart,rss,time",
     "process.running_with_hash": HASH_ALL,
+    "persistence.autoruns": "dpkg-query -S /etc/profile /etc/crontab /etc/bash.bashrc",
     "process.tree": "pstree -pua",
+    "software.installed": "dpkg-query -W -f '${Package} ${Version} ${Maintainer}'",
 }
 
 

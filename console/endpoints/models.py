@@ -124,14 +124,20 @@ class ComputerGroupGrant(GroupObjectPermissionBase):
 class Membership(models.Model):
     """An endpoint is in a group now. Written only by `console.endpoints.membership`."""
 
-    group = models.ForeignKey(ComputerGroup, on_delete=models.CASCADE, related_name="memberships")
-    endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="memberships")
+    # Both ways are covered by the constraint and the index below.
+    group = models.ForeignKey(
+        ComputerGroup, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
+    endpoint = models.ForeignKey(
+        Endpoint, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
 
     class Meta:
         default_permissions = ()
         constraints = (
             models.UniqueConstraint(fields=("group", "endpoint"), name="endpoint_is_in_group_once"),
         )
+        indexes = (models.Index(fields=("endpoint", "group"), name="groups_of_endpoint"),)
 
     def __str__(self) -> str:
         return f"{self.endpoint_id} in {self.group_id}"

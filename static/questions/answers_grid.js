@@ -85,10 +85,7 @@ export class AnswersGrid {
     this.slick.onScroll.subscribe(() => this.lookSoon());
     this.slick.init();
     this.followHeads();
-    new ResizeObserver(() => {
-      this.slick.resizeCanvas();
-      this.lookSoon();
-    }).observe(this.place);
+    new ResizeObserver(() => this.fit()).observe(this.place);
     this.rows.want(0, MARGIN);
   }
 
@@ -194,6 +191,18 @@ export class AnswersGrid {
     for (let row = first; row <= Math.min(last, this.rows.total - 1); row += 1) rows.push(row);
     this.slick.invalidateRows(rows);
     this.slick.render();
+  }
+
+  fit() {
+    const { clientWidth: width } = this.place;
+    this.slick.resizeCanvas();
+    // Drawn anew, the heads would take the focus from who types there.
+    if (width > 0 && width !== this.fittedWidth && !this.place.querySelector(".slick-headerrow :focus")) {
+      this.fittedWidth = width;
+      this.slick.setColumns(this.slickColumns());
+      this.showSort();
+    }
+    this.lookSoon();
   }
 
   // Once, when the first rows are here: columns as wide as what stands in them.

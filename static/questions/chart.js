@@ -7,6 +7,8 @@ import { count, many, shown } from "./values.js";
 /* global Charts */
 
 const LONGEST_LABEL = 48;
+// Neighbours differ in light and dark, too, for eyes that tell these hues apart badly.
+const SLICES = ["#0d9488", "#a5b4fc", "#b45309", "#f9a8d4", "#4d7c0f", "#7dd3fc", "#7e22ce", "#fdba74", "#1d4ed8", "#86efac"];
 
 export class Chart {
   // `filter(column, value)` is called when somebody clicks on a value.
@@ -104,6 +106,7 @@ function pie(entries) {
   const isNarrow = window.innerWidth < 640;
   return {
     animation: false,
+    color: SLICES,
     tooltip: tooltip(colour),
     series: [{ type: "pie", radius: isNarrow ? ["22%", "48%"] : ["32%", "72%"], itemStyle: { borderColor: colour.surface, borderWidth: 2 }, label: { color: colour.text, formatter: ({ name, percent }) => `${name}  ${percent} %` }, data: entries.map((entry) => (entry.isRest ? { ...entry, itemStyle: { color: colour.muted } } : entry)) }],
   };

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from tests.permissions.registered import address_of
-from tests.permissions.rules import Rule, api_rules, page_rules
+from tests.permissions.rule import Rule
+from tests.permissions.rules import api_rules, page_rules
 from tests.permissions.scene import BACKEND, Scene, administrator
 
 pytestmark = pytest.mark.django_db

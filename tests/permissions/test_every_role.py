@@ -21,7 +21,8 @@ from console.access.catalogue import ADMINISTRATOR
 from console.access.models import Role, User
 from console.endpoints.models import ComputerGroup
 from directconnect.models import Session
-from tests.permissions.rules import Rule, api_rules, page_rules
+from tests.permissions.rule import Rule
+from tests.permissions.rules import api_rules, page_rules
 from tests.permissions.scene import Scene, administrator, client_of, rolled_back, with_role
 from tests.permissions.visits import Visit, is_refusal, text_of
 

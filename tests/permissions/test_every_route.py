@@ -9,13 +9,13 @@ from __future__ import annotations
 import pytest
 
 from tests.permissions.registered import consumer_of, http_routes, socket_routes
+from tests.permissions.rule import Rule
 from tests.permissions.rules import (
     APP_LISTS,
     BROWSER_SOCKETS,
     ENDPOINT_SOCKETS,
     SESSIONS_PORT,
     STATUS_PORT,
-    Rule,
     api_rules,
     page_rules,
 )

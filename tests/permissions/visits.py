@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from console.access.models import User
 from tests.permissions.registered import address_of
-from tests.permissions.rules import Rule
+from tests.permissions.rule import Rule
 from tests.permissions.scene import Scene, Things, client_of
 
 REFUSED: Final = {401, 403, 404, 405}

@@ -146,6 +146,7 @@ class Migration(migrations.Migration):
                 (
                     "endpoint",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="memberships",
                         to="endpoints.endpoint",
@@ -154,6 +155,7 @@ class Migration(migrations.Migration):
                 (
                     "group",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="memberships",
                         to="endpoints.computergroup",
@@ -194,5 +196,9 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("group", "endpoint"), name="endpoint_is_in_group_once"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(fields=["endpoint", "group"], name="groups_of_endpoint"),
         ),
     ]

@@ -5,20 +5,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('endpoints', '0002_groups'),
-        ('gateway', '0001_initial'),
+        ("endpoints", "0002_groups"),
+        ("gateway", "0001_initial"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='outboundinstruction',
-            name='endpoint',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='instructions', to='endpoints.endpoint'),
+            model_name="outboundinstruction",
+            name="endpoint",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="instructions",
+                to="endpoints.endpoint",
+            ),
         ),
         migrations.AddIndex(
-            model_name='outboundinstruction',
-            index=models.Index(condition=models.Q(('state', 'WAITING')), fields=['endpoint'], name='instruction_waits'),
+            model_name="outboundinstruction",
+            index=models.Index(
+                condition=models.Q(("state", "WAITING")),
+                fields=["endpoint"],
+                name="instruction_waits",
+            ),
         ),
     ]

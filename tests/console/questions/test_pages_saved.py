@@ -16,7 +16,7 @@ from console.questions.models import Question, SavedQuestion
 from console.questions.saved import SavedFields, save_question
 from tests.console.pages import messages_of, text_of
 from tests.console.questions import scene
-from tests.console.questions.test_pages import all_computers, browser_of, get, staff
+from tests.console.questions.browsing import all_computers, browser_of, get, staff
 
 pytestmark = pytest.mark.django_db
 
