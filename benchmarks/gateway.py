@@ -317,12 +317,15 @@ def bench_big(data: Path, count: int, rounds: int) -> dict[str, Any]:
             "memory_kb": held / 1024 / count,
             "idle_percent": [round(10 * each.cpu(), 1) for each in meters],
         }
-        found.update(measure(console, _ASK, meter, count, rounds))
+        show(f"{count} endpoints connected", found)
+        found = measure(console, _ASK, meter, count, rounds)
         # The meter is of one gateway of several.
         del found["cpu_us"]
-        found["burst"] = do_together(fleets, f"burst {shares[-1]}")
-        found["counts"] = do_together(fleets, "counts")
-        return found
+        return {
+            **found,
+            "burst": do_together(fleets, f"burst {shares[-1]}"),
+            "counts": do_together(fleets, "counts"),
+        }
 
 
 def start_gateway(console: ConsoleProcesses, stack: ExitStack) -> int:

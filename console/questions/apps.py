@@ -85,3 +85,6 @@ class QuestionsConfig(AppConfig):
         import_string("console.endpoints.rules.offer_sensors")(
             import_string("console.questions.hooks.own_sensors")
         )
+        import_string("console.endpoints.trial.allow_sensors")(
+            import_string("console.questions.catalogue.definitions_for")
+        )

@@ -35,6 +35,10 @@ def ask_about_row(
     index = NameIndex(definitions_for(user))
     parsed = parse_text(question.text, index)
     places = _places(parsed, index)
+    if [sensor.columns[place].name for sensor, place, _ in places] != [
+        column["name"] for column in question.columns
+    ]:
+        raise InvalidInput("Its sensors have other columns by now: ask it again first.")
     parts: list[Filter] = [parsed.filter] if parsed.filter is not None else []
     own = [
         comparison

@@ -28,6 +28,7 @@ from console.modules import endpoint_operations
 from console.questions.browser_answers import progress_json, seen_by
 from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.catalogue import definitions_for
+from console.questions.forms import LIFETIMES
 from console.questions.grid import columns_of
 from console.questions.models import Question, SavedQuestion
 from console.questions.saved import WRITE, saved_questions_for
@@ -44,21 +45,13 @@ RECENT: Final = 12
 SAVED: Final = 8
 EARLIER: Final = 50
 
-LIFETIMES: Final = (
-    (60, "1 minute"),
-    (600, "10 minutes"),
-    (3600, "1 hour"),
-    (28_800, "8 hours"),
-    (86_400, "1 day"),
-    (604_800, "7 days"),
-)
 EXAMPLES: Final = (
     "computer.name",
     "process.running",
-    "network.listening_ports",
-    "users.logged_in",
-    "software.installed",
-    "autoruns.all",
+    "network.listening",
+    "accounts.logged_in",
+    "software.exists",
+    "persistence.autoruns",
 )
 
 

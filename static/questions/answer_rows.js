@@ -17,13 +17,15 @@ export class AnswerRows {
     this.pages = new Map();
     this.asked = new Map();
     this.stale = new Set();
+    this.epoch = 0;
     this.total = 0;
     this.isKnown = false;
   }
 
   // Rows may have changed: what is shown stays until its successor is here.
   age() {
-    this.stale = new Set(this.pages.keys());
+    this.epoch += 1;
+    this.stale = new Set([...this.pages.keys(), ...this.asked.keys()]);
   }
 
   get(row) {
@@ -55,11 +57,13 @@ export class AnswerRows {
   }
 
   async receivePage(number, generation) {
+    const { epoch } = this;
     try {
       const { total, rows } = await this.load({ offset: number * PAGE, limit: PAGE });
       if (generation !== this.generation) return;
       this.pages.set(number, rows.map(([id, times, values]) => ({ id, count: times, values })));
-      this.stale.delete(number);
+      // What was asked for before the rows changed is old already.
+      if (epoch === this.epoch) this.stale.delete(number);
       const isNews = !this.isKnown || total !== this.total;
       this.total = total;
       this.isKnown = true;
@@ -68,8 +72,13 @@ export class AnswerRows {
     } catch (error) {
       if (generation === this.generation) this.failed(error);
     } finally {
-      if (generation === this.generation) this.asked.delete(number);
+      if (generation === this.generation) this.settle(number, epoch);
     }
+  }
+
+  settle(number, epoch) {
+    this.asked.delete(number);
+    if (epoch !== this.epoch && this.stale.has(number)) this.fetchPage(number);
   }
 
   dropFarPages(near) {

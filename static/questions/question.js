@@ -221,8 +221,9 @@ function openTab(name) {
     tab.tabIndex = each === name ? 0 : -1;
     byId(place).hidden = each !== name;
   }
+  byId(`tab-${name}`).scrollIntoView({ block: "nearest", inline: "nearest" });
   TABS[name].open();
-  history.replaceState(null, "", name === "rows" ? location.pathname + location.search : `#${name}`);
+  history.replaceState(null, "", name === "rows" ? location.pathname + location.search : `#show-${name}`);
 }
 for (const name of Object.keys(TABS)) byId(`tab-${name}`).addEventListener("click", () => openTab(name));
 byId("tab-rows").parentElement.addEventListener("keydown", (event) => {
@@ -298,7 +299,8 @@ document.addEventListener("keydown", (event) => {
 // ------------------------------------------------------------------ news
 
 showProgress();
-if (location.hash.slice(1) in TABS) openTab(location.hash.slice(1));
+const wishedTab = location.hash.replace("#show-", "");
+if (wishedTab in TABS) openTab(wishedTab);
 if (page.listens && progress.is_open) {
   new Connection("/ws/live/questions/", {
     heard: ({ type, rows }) => {

@@ -63,7 +63,7 @@ export class UnansweredList {
     if (isFirst) {
       this.body = element("tbody");
       const head = ["Endpoint", "State", "Why", "Since"].map((text) => element("th", { scope: "col", text }));
-      this.place.replaceChildren(element("table", { class: "v-table q-table" }, element("thead", {}, element("tr", {}, ...head)), this.body));
+      this.place.replaceChildren(element("table", { class: "v-table q-table q-silent" }, element("thead", {}, element("tr", {}, ...head)), this.body));
     }
     this.body.append(...endpoints.map((each) => this.row(each)));
     this.place.querySelector("[data-more]")?.remove();

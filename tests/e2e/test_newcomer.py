@@ -73,6 +73,11 @@ def rows_of(page: Page) -> list[list[str]]:
     return [row.locator(".slick-cell").all_inner_texts() for row in rows]
 
 
+def wait_for_rows(page: Page, rows: list[list[str]]) -> None:
+    """Wait until the grid, which follows the answers, shows exactly these rows."""
+    eventually(lambda: rows_of(page) == rows, within=15, what=f"the rows {rows}")
+
+
 def ask(page: Page, console: Console, text: str) -> None:
     """Type a question, press Enter, wait until both agents have reported."""
     page.goto(f"{console.url}/questions/")
@@ -191,11 +196,15 @@ class TestQuestionsOfTheGuides:
         has_audit = "True" if is_installed("audit") else "False"
         with logged_in_page(console, tmp_path) as page:
             ask(page, console, "Get Computer Name from all machines")
-            assert rows_of(page) == [["2", host_name]]
+            wait_for_rows(page, [["2", host_name]])
 
             ask(page, console, "Get Computer Name and IP Address from all machines")
-            rows = {(row[1], row[2]) for row in rows_of(page)}
-            assert rows >= {(host_name, agent.host.address) for agent in online}
+            addresses = {(host_name, agent.host.address) for agent in online}
+            eventually(
+                lambda: {(row[1], row[2]) for row in rows_of(page)} >= addresses,
+                within=15,
+                what="the row of each agent",
+            )
 
             ask(page, console, 'Get Computer Name from machines with Is Windows containing "True"')
             assert rows_of(page) == []
@@ -211,7 +220,7 @@ class TestQuestionsOfTheGuides:
                 "Get Installed Application Exists[audit] from all machines "
                 'with Is Linux containing "true"',
             )
-            assert rows_of(page) == [["2", has_audit]]
+            wait_for_rows(page, [["2", has_audit]])
 
     def test_find_a_service_that_there_is(
         self, console: Console, online: list[Agent], tmp_path: Path
@@ -223,7 +232,11 @@ class TestQuestionsOfTheGuides:
             ask(page, console, SERVICE.format(service))
 
             assert numbers_of(page)["answered"] == 2
-            assert any(service in row[1] and row[0] == "2" for row in rows_of(page))
+            eventually(
+                lambda: any(service in row[1] and row[0] == "2" for row in rows_of(page)),
+                within=15,
+                what="the row of the service",
+            )
 
 
 def is_installed(package: str) -> bool:

@@ -9,8 +9,10 @@ import pytest
 import redis
 
 from console.endpoints.membership import add_members
+from console.endpoints.trial import read_rule_of
 from console.questions import jobs
 from console.questions.models import Question, QuestionTarget
+from sensors.calls import comparisons_in
 from tests.console.computers import enrolled_endpoint
 from tests.console.questions import scene
 
@@ -71,3 +73,13 @@ class TestJobs:
 
     def test_prune(self) -> None:
         jobs.prune()
+
+
+class TestRulesOfGroups:
+    def test_may_name_sensors_that_the_user_may_use(self) -> None:
+        rule = read_rule_of(
+            scene.administrator(), text='Kernel Modules containing "evil" and Is Linux is "True"'
+        )
+
+        sensors = [comparison.call.key for comparison in comparisons_in(rule)]
+        assert sensors == ["kernel.modules", "endpoint.is_linux"]

@@ -13,7 +13,7 @@ from console.access.models import User
 from console.core.live_topics import News
 from console.endpoints.models import Endpoint
 from console.questions.answers import record_answers
-from console.questions.models import QuestionTarget
+from console.questions.models import Question, QuestionTarget
 from console.questions.news import news_about_seen
 from console.questions.standings import standings_of
 from protocol.questions import FAILED, SensorFailure
@@ -103,6 +103,18 @@ class TestAnswers:
 
         assert post(page, address, {"row": row, "columns": [99]}).status_code == 400
         assert post(page, address, {"row": 10**12, "columns": [0]}).status_code == 400
+
+    def test_cannot_be_gone_on_from_when_sensors_have_changed(
+        self, page: Client, admin: User
+    ) -> None:
+        question = answered_question(admin, 4)
+        row = post(page, f"/questions/{question.pk}/window/", {}).json()["rows"][0][0]
+        columns = [*question.columns, {"sensor": "IP Address", "name": "More", "type": "text"}]
+        Question.objects.update(columns=columns)
+
+        response = post(page, f"/questions/{question.pk}/further/", {"row": row, "columns": [1]})
+
+        assert "ask it again" in response.json()["detail"]
 
     def test_are_counted_for_a_chart(self, page: Client, admin: User) -> None:
         question = answered_question(admin, 4)
