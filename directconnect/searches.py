@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from channels import DEFAULT_CHANNEL_LAYER
-from channels.db import database_sync_to_async
 from channels.layers import BaseChannelLayer, channel_layers
 
 from directconnect.exceptions import EndpointSilent, SearchRefused, SessionOver
@@ -102,7 +102,8 @@ class _Question:
         self._session_id = session_id
 
     async def wait_until_open(self) -> None:
-        state, reason = await database_sync_to_async(session_standing)(self._session_id)
+        # On the connection of the request that asks: Channels' own way would end it.
+        state, reason = await sync_to_async(session_standing)(self._session_id)
         while state != Session.State.OPEN:
             if state != Session.State.PENDING:
                 raise SessionOver(f"The session is over: {reason}.")

@@ -33,15 +33,22 @@ def parse_mount_table(raw: bytes) -> Iterator[MountEntry]:
         fields, more = before.split(b" "), after.split(b" ")
         if len(fields) < _FIELDS_BEFORE or len(more) < _FIELDS_AFTER:
             continue
-        options = [*fields[5].split(b","), *more[2].split(b",")]
         yield MountEntry(
             device=text_of(fields[2]),
             part=_plain(fields[3]),
             point=_plain(fields[4]),
             file_system=text_of(more[0]),
             source=text_of(_plain(more[1])),
-            options=text_of(b",".join(dict.fromkeys(_plain(option) for option in options))),
+            options=text_of(_joined(fields[5], more[2])),
         )
+
+
+def _joined(mount: bytes, file_system: bytes) -> bytes:
+    """Join the options of the mount and of its file system; read-only in one is read-only."""
+    options = dict.fromkeys(_plain(each) for each in (mount + b"," + file_system).split(b","))
+    if b"ro" in options:
+        options.pop(b"rw", None)
+    return b",".join(options)
 
 
 def _plain(field: bytes) -> bytes:

@@ -337,6 +337,8 @@ class TestLauncher:
     ) -> None:
         unanswered = "Get Computer Name from machines with Computer Name is nobody"
         terminal, end = os.openpty()
+        # A suite that was started in the background ignores Ctrl-C, and so would what it starts.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [sys.executable, "-m", "client", "ask", unanswered],
             cwd=REPOSITORY,
@@ -345,6 +347,7 @@ class TestLauncher:
             stdout=subprocess.DEVNULL,
             stderr=end,
         )
+        signal.signal(signal.SIGINT, before)
         os.close(end)
         try:
             shown_until(terminal, f"0 of {ONLINE + 1} answered")

@@ -289,10 +289,10 @@ class TestTree:
     def test_has_the_ancestors_of_pstree(self) -> None:
         with started([SLEEP, "60"]) as child:
             row = of(child.pid, rows_of("process.tree", process=str(child.pid)))
-            line = printed(program("pstree"), "-sAp", str(child.pid)).split("\n")[0]
+            line = printed(program("pstree"), "-lsAp", str(child.pid)).split("\n")[0]
 
         chain = row["Ancestors"].split(" > ")
-        # pstree breaks off at the width of the line, and begins with the oldest as well.
+        # pstree begins with the oldest as well.
         names = [part.rpartition("(")[0] for part in line.split("---")]
         assert chain[-1] == "sleep"
         assert chain[: len(names)] == names
