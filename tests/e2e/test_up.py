@@ -214,7 +214,8 @@ def test_without_root_the_agent_says_which_sources_were_left_out(
     for path in [folder, agent.home, *agent.home.rglob("*")]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
     words = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
-    command = python("-m", "agent", "--home", str(agent.home), "run")
+    # What `run` becomes: it could not start Python again where that lies in root's own folder.
+    command = python("-m", "agent.resident", "--home", str(agent.home))
     agent.process = agent.host.start(*words, "--bounding-set=-all", *command, log=agent.log)
     try:
         console.wait_for(agent)
