@@ -28,6 +28,9 @@ REVOKED_CHANNEL: Final = "vedette:revoked"
 # Wake-ups: for whom instructions wait, small ones included (`console.gateway.wakeups`).
 WAKE_CHANNEL: Final = "vedette:wake"
 
+# Endpoints that moved from one gateway to another (`console.gateway.arrivals`).
+ARRIVALS_CHANNEL: Final = "vedette:arrivals"
+
 # Open broadcasts: id (16 bytes) → when it expires (epoch seconds).
 BROADCASTS: Final = "vedette:broadcasts"
 # An id of a broadcast (16 bytes), then the ids of those endpoints that are new to it; none: all.

@@ -22,6 +22,10 @@ class DamagedWakeUp(GatewayError):
     """An announcement that no service wrote."""
 
 
+class DamagedArrivals(GatewayError):
+    """An announcement that no gateway wrote."""
+
+
 class UnknownPeer(GatewayError):
     """A peer without a certificate, or with one that names no endpoint."""
 

@@ -20,13 +20,16 @@ from console.certificates.exceptions import CertificateRefused
 from console.certificates.tls import endpoint_id_from_der
 from console.core.health import keep_reporting
 from console.core.redis import (
+    ARRIVALS_CHANNEL,
     BROADCAST_CHANNEL,
     REVOKED_CHANNEL,
     WAKE_CHANNEL,
     WITHDRAWN_CHANNEL,
 )
 from console.gateway.announcements import Announcements
+from console.gateway.arrivals import decode_arrivals
 from console.gateway.batches import CERTIFICATE_USED_TWICE, Item, Notice
+from console.gateway.exceptions import DamagedArrivals
 from console.gateway.revocation import RevokedCertificates
 from console.gateway.server.attendance import Attendance
 from console.gateway.server.broadcasting import Broadcasting
@@ -77,6 +80,7 @@ class Gateway:
             client,
             {
                 REVOKED_CHANNEL: self._revoked.hear,
+                ARRIVALS_CHANNEL: self._hear_arrivals,
                 WAKE_CHANNEL: self._delivery.hear,
                 BROADCAST_CHANNEL: self._broadcasting.hear,
                 WITHDRAWN_CHANNEL: self._broadcasting.hear_withdrawn,
@@ -178,9 +182,7 @@ class Gateway:
             link.say_goodbye("the gateway is busy", retry_after=self._retry_after())
             return
         now = time.time_ns() // 1000
-        if suspicion := self.roster.add(link):
-            log.warning("gateway.certificate_used_twice", detail=suspicion)
-            self._upward.notify(Notice(CERTIFICATE_USED_TWICE, link.endpoint_id, now, suspicion))
+        self._note_suspicion(link.endpoint_id, self.roster.add(link))
         link.welcome(server_at=now)
         self._upward.put(Item(link.endpoint_id, now, encoded))
         self._delivery.wake([link.endpoint_id])
@@ -212,6 +214,23 @@ class Gateway:
         self.roster.remove(link)
 
     # ------------------------------------------------------------------ what the parts report
+
+    def _hear_arrivals(self, announced: bytes) -> None:
+        """Let go who has connected to another gateway since."""
+        try:
+            arrivals = decode_arrivals(announced)
+        except DamagedArrivals as error:
+            log.warning("gateway.arrivals_unreadable", reason=str(error))
+            return
+        if arrivals.gateway != self.name:
+            for endpoint_id, computer in arrivals.computers.items():
+                self._note_suspicion(endpoint_id, self.roster.displace(endpoint_id, computer))
+
+    def _note_suspicion(self, endpoint_id: UUID, suspicion: str) -> None:
+        if suspicion:
+            log.warning("gateway.certificate_used_twice", detail=suspicion)
+            now = time.time_ns() // 1000
+            self._upward.notify(Notice(CERTIFICATE_USED_TWICE, endpoint_id, now, suspicion))
 
     def _answer_for(self, endpoint_id: UUID, encoded: bytes) -> bool:
         if self._upward.refusal:

@@ -11,6 +11,7 @@ import random
 from collections.abc import Iterator
 from uuid import UUID
 
+from console.gateway.arrivals import Computer, suspicion_of
 from console.gateway.server.link import EndpointLink
 
 # Seconds. Whoever was replaced stays away for so long: two computers with one certificate must
@@ -53,12 +54,18 @@ class Roster:
         self._went.discard(endpoint_id)
         if older is None:
             return ""
-        suspicion = _compare(older, link)
-        older.say_goodbye(
-            "another connection with the same certificate is newer",
-            retry_after=random.uniform(REPLACED_RETRY_MIN, REPLACED_RETRY_MAX),  # noqa: S311 - jitter
-        )
-        return suspicion
+        return _replace(older, computer_of(link))
+
+    def displace(self, endpoint_id: UUID, computer: Computer) -> str:
+        """Let an endpoint go that has connected to another gateway, from this computer.
+
+        Returns a sentence when the certificate seems to be used on two computers, else nothing.
+        """
+        older = self._links.get(endpoint_id)
+        if older is None:
+            return ""
+        self.remove(older)
+        return _replace(older, computer)
 
     def remove(self, link: EndpointLink) -> None:
         """Forget a link; one that was replaced before changes nothing."""
@@ -81,15 +88,18 @@ def _known(link: EndpointLink) -> UUID:
     return link.endpoint_id
 
 
-def _compare(older: EndpointLink, newer: EndpointLink) -> str:
-    first, second = older.hello, newer.hello
-    if first is None or second is None:
-        return ""
-    if first.platform.machine_id == second.platform.machine_id and (
-        first.platform.host_name == second.platform.host_name
-    ):
-        return ""
-    return (
-        f"{first.platform.host_name} at {older.source_address} and "
-        f"{second.platform.host_name} at {newer.source_address} use one certificate"
+def computer_of(link: EndpointLink) -> Computer:
+    """Tell on which computer a link that said Hello ends."""
+    if link.hello is None:
+        raise ValueError("a link without a Hello is not in the roster")
+    platform = link.hello.platform
+    return Computer(platform.machine_id, platform.host_name, link.source_address)
+
+
+def _replace(older: EndpointLink, newer: Computer) -> str:
+    suspicion = suspicion_of(computer_of(older), newer)
+    older.say_goodbye(
+        "another connection with the same certificate is newer",
+        retry_after=random.uniform(REPLACED_RETRY_MIN, REPLACED_RETRY_MAX),  # noqa: S311 - jitter
     )
+    return suspicion

@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidState
 
 from console.certificates.tls import fingerprint_of
 from console.core.redis import REVOKED_CERTIFICATES, REVOKED_CHANNEL
+from console.endpoints.presence import GATEWAYS, PRESENCE
 from protocol.codec import UPWARD
 from protocol.frames import MessageFrame, encode_frame
 from protocol.messages import AlertRaised, Heartbeat
@@ -314,6 +315,43 @@ class TestIdentity:
         [notice] = await eventually(lambda: notices(valkey))
         assert notice.endpoint_id == endpoint_id
         assert "simulated-00001" in notice.detail
+
+    async def test_used_on_two_computers_at_two_gateways_is_noticed_and_the_newest_wins(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        one, other = await start_gateway(), await start_gateway()
+        endpoint_id = uuid.uuid4()
+        first = await one.connected(endpoint_id, number=1)
+        await eventually(lambda: valkey.hget(GATEWAYS, str(endpoint_id)))
+        second = await other.connected(endpoint_id, number=2)
+
+        await asyncio.wait_for(first.is_closed.wait(), 5)
+
+        assert second.is_connected.is_set()
+        [goodbye] = first.seen.goodbyes
+        assert (goodbye.retry_after or 0) >= 30
+        [notice] = await eventually(lambda: notices(valkey))
+        assert notice.endpoint_id == endpoint_id
+        assert "simulated-00001" in notice.detail
+        assert "simulated-00002" in notice.detail
+        # The one that let it go does not report it as gone.
+        await asyncio.sleep(0.3)
+        assert valkey.hget(GATEWAYS, str(endpoint_id)) == other.gateway.name.encode()
+        assert valkey.zscore(PRESENCE, str(endpoint_id)) is not None
+
+    async def test_that_moves_to_another_gateway_is_let_go_by_the_first_one(
+        self, start_gateway: Any, valkey: redis.Redis
+    ) -> None:
+        one, other = await start_gateway(), await start_gateway()
+        endpoint_id = uuid.uuid4()
+        first = await one.connected(endpoint_id, number=1)
+        await eventually(lambda: valkey.hget(GATEWAYS, str(endpoint_id)))
+        await other.connected(endpoint_id, number=1)
+
+        await asyncio.wait_for(first.is_closed.wait(), 5)
+
+        assert notices(valkey) == []
+        assert one.gateway.roster.get(endpoint_id) is None
 
     async def test_on_one_computer_after_a_change_of_network_is_no_clone(
         self, start_gateway: Any, valkey: redis.Redis
