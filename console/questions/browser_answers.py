@@ -26,11 +26,12 @@ from console.questions.drill_down import (
     cursor_of,
     endpoints_of_row,
     row_cursor_of,
+    row_in_reach,
     rows_by_endpoint,
 )
 from console.questions.further import ask_about_row
 from console.questions.grid_sql import ColumnFilter, SortBy
-from console.questions.models import AnswerRow, Question
+from console.questions.models import Question
 from console.questions.selectors import (
     Unanswered,
     progress,
@@ -201,11 +202,9 @@ def show_unanswered(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
 @json_view()
 def write_further(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
     """Write a question about the endpoints that gave a row: the drill-down."""
-    question, _ = seen_by(request, question_id)
+    question, reach = seen_by(request, question_id)
     wanted = body_of(request, _further)
-    row = AnswerRow.objects.filter(pk=wanted.row, question=question).first()
-    if row is None:
-        raise InvalidInput("There is no such row any more.")
+    row = row_in_reach(question, reach, wanted.row)
     columns = [each for each in wanted.columns if 0 <= each < len(row.values)]
     return {"text": ask_about_row(question, row.values, columns, user=user_of(request))}
 

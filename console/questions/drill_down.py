@@ -37,6 +37,17 @@ class EndpointRow:
     count: int
 
 
+def row_in_reach(question: Question, reach: Reach, row_id: int) -> AnswerRow:
+    """Return a row of a question that an endpoint in reach gave. Raises `NotFound`.
+
+    Numbers of rows follow each other: one out of reach is refused as one that is not there.
+    """
+    row = AnswerRow.objects.filter(pk=row_id, question=question).first()
+    if row is None or not _in_reach(question, reach).filter(digest=row.digest).exists():
+        raise NotFound("There is no such row.")
+    return row
+
+
 def endpoints_of_row(
     question: Question,
     reach: Reach,
@@ -49,12 +60,10 @@ def endpoints_of_row(
     """List the endpoints in reach that gave a row of the grid, by host name.
 
     With the `group_by` of the grid's request, of all rows that it joined. `after` continues
-    behind a former list (`cursor_of`). Raises `NotFound` for a row that is not of this question.
+    behind a former list (`cursor_of`). Raises `NotFound` as `row_in_reach`.
     """
     _check_limit(limit)
-    row = AnswerRow.objects.filter(pk=row_id, question=question).first()
-    if row is None:
-        raise NotFound("There is no such row.")
+    row = row_in_reach(question, reach, row_id)
     answers = _in_reach(question, reach).filter(digest__in=_digests(row, request))
     given = (
         Endpoint.objects.filter(pk__in=answers.values("endpoint"))
@@ -75,9 +84,7 @@ def endpoint_ids_of_row(
     question: Question, reach: Reach, row_id: int, request: GridRequest | None = None
 ) -> set[UUID]:
     """Return all endpoints in reach that gave a row, to do something with them."""
-    row = AnswerRow.objects.filter(pk=row_id, question=question).first()
-    if row is None:
-        raise NotFound("There is no such row.")
+    row = row_in_reach(question, reach, row_id)
     answers = _in_reach(question, reach).filter(digest__in=_digests(row, request))
     return set(answers.values_list("endpoint_id", flat=True))
 

@@ -13,7 +13,7 @@ from console.access.models import User
 from console.core.live_topics import News
 from console.endpoints.models import Endpoint
 from console.questions.answers import record_answers
-from console.questions.models import Question, QuestionTarget
+from console.questions.models import AnswerRow, Question, QuestionTarget
 from console.questions.news import news_about_seen
 from console.questions.standings import standings_of
 from protocol.questions import FAILED, SensorFailure
@@ -102,7 +102,7 @@ class TestAnswers:
         address = f"/questions/{question.pk}/further/"
 
         assert post(page, address, {"row": row, "columns": [99]}).status_code == 400
-        assert post(page, address, {"row": 10**12, "columns": [0]}).status_code == 400
+        assert post(page, address, {"row": 10**12, "columns": [0]}).status_code == 404
 
     def test_cannot_be_gone_on_from_when_sensors_have_changed(
         self, page: Client, admin: User
@@ -227,6 +227,7 @@ class TestReach:
         )
         client = browser_of(person)
         base = f"/questions/{question.pk}/"
+        hidden = AnswerRow.objects.get(question=question, values__0="far-and-secret").pk
 
         window = post(client, f"{base}window/", {}).json()
         answers = [
@@ -236,12 +237,43 @@ class TestReach:
             get(client, f"{base}progress/"),
             get(client, "/questions/"),
             post(client, f"{base}chart/", {"column": 0}),
+            post(client, f"{base}further/", {"row": hidden, "columns": [0]}),
+            post(client, f"{base}givers/", {"row": hidden}),
         ]
 
+        assert [answer.status_code for answer in answers[-2:]] == [404, 404]
         assert [(count, values[0]) for _, count, values in window["rows"]] == [(1, "near")]
         assert all(b"far-and-secret" not in answer.content for answer in answers)
         assert answers[3].json()["asked"] == 1
         assert standings_of(person, [question])[question.pk].asked == 1
+
+    def test_tells_nothing_of_a_row_that_shares_a_value_with_one_in_reach(
+        self, admin: User
+    ) -> None:
+        inside = scene.group_named("Inside")
+        (near,) = scene.endpoints(1, group=inside)
+        (far,) = scene.endpoints(1)
+        question = scene.asked(admin)
+        record_answers(
+            [
+                scene.answer(question, near, [("shared", "10.0.0.1")]),
+                scene.answer(question, far, [("shared", "10.0.0.2")]),
+            ]
+        )
+        person = staff(
+            scene.person("bob", permissions=[VIEW], groups=[inside], content_sets=["Reserved"])
+        )
+        seen, hidden = (
+            AnswerRow.objects.get(question=question, values__1=address).pk
+            for address in ("10.0.0.1", "10.0.0.2")
+        )
+        address = f"/questions/{question.pk}/givers/"
+
+        refused = post(browser_of(person), address, {"row": hidden, "group_by": [0]})
+        known = post(browser_of(person), address, {"row": seen, "group_by": [0]})
+
+        assert refused.status_code == 404
+        assert [name for _, name, _ in known.json()["endpoints"]] == ["host-00000"]
 
     def test_hides_a_question_altogether_as_one_that_is_not_there(self, admin: User) -> None:
         scene.endpoints(1)
