@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from console.access.models import User
 from console.endpoints.evaluation import current_rules, subject_of
 from console.endpoints.models import ComputerGroup, Endpoint, Membership
 from console.endpoints.properties import COMPUTER_GROUP, PROPERTIES, Subject, cells_of
 from console.endpoints.rules import columns_of, groups_meant, vocabulary, write_rule
 from console.endpoints.targeting import RuleSet
+from console.endpoints.trial import sensors_of
+from console.endpoints.visible_groups import groups_visible_to
 from protocol.questions import AllOf, Comparison, Filter, Not
 from sensors.calls import canonical
 from sensors.conditions import Rows, compile_filter
@@ -25,7 +28,8 @@ class Reason:
     """One part of a rule. `holds` is None where an endpoint never told what is asked.
 
     `kind` is `all`, `any`, `not`, `compare` or `sentence`; `found` holds the values that were
-    compared, the first of them, and `more` how many there were besides.
+    compared, the first of them, and `more` how many there were besides. They stay empty where
+    `is_withheld`: who asks may not read that sensor.
     """
 
     kind: str
@@ -33,11 +37,16 @@ class Reason:
     holds: bool | None
     found: tuple[str, ...] = ()
     more: int = 0
+    is_withheld: bool = False
     parts: tuple[Reason, ...] = ()
 
 
-def explain(group: ComputerGroup, endpoint: Endpoint) -> Reason:
-    """Say what decides about an endpoint's being in a group, with the values found."""
+def explain(group: ComputerGroup, endpoint: Endpoint, *, user: User) -> Reason:
+    """Say what decides about an endpoint's being in a group, with the values found.
+
+    Of sensors that this user may not read it is said whether they match, and not what they hold;
+    groups that are hidden from them are not named.
+    """
     is_member = Membership.objects.filter(group=group, endpoint=endpoint).exists()
     if endpoint.revoked_at is not None:
         return Reason("sentence", "It was revoked, and left every group.", is_member)
@@ -48,13 +57,14 @@ def explain(group: ComputerGroup, endpoint: Endpoint) -> Reason:
     if rule is None:
         problem = current.problems.get(group.pk, "")
         return Reason("sentence", f"The rule is not evaluated: {problem}", None)
-    return _Explainer(current.rule_set, subject_of(endpoint, current.rule_set), endpoint).of(rule)
+    subject = subject_of(endpoint, current.rule_set)
+    return _Explainer(current.rule_set, subject, endpoint, user).of(rule)
 
 
 class _Explainer:
-    """Explains rules of one endpoint."""
+    """Explains rules of one endpoint to one user."""
 
-    def __init__(self, rules: RuleSet, subject: Subject, endpoint: Endpoint) -> None:
+    def __init__(self, rules: RuleSet, subject: Subject, endpoint: Endpoint, user: User) -> None:
         self._rules = rules
         self._subject = subject
         self._names = vocabulary(rules.sensors.values())
@@ -63,6 +73,8 @@ class _Explainer:
             .order_by("group__name")
             .values_list("group__name", flat=True)
         )
+        self._shown_groups = set(groups_visible_to(user).values_list("name", flat=True))
+        self._readable = PROPERTIES.keys() | {sensor.key for sensor in sensors_of(user)}
 
     def of(self, rule: Filter) -> Reason:
         """Explain a rule with all its parts, also those that did not matter."""
@@ -83,9 +95,15 @@ class _Explainer:
         if rows is None:
             return Reason("compare", text, None)
         holds = compile_filter(comparison, self._columns)(lambda _: rows)
-        values = [" | ".join(row) for row in rows]
+        key = comparison.call.key
+        if key not in self._readable:
+            return Reason("compare", text, holds, is_withheld=True)
+        values = [" | ".join(row) for row in rows if key != COMPUTER_GROUP or self._may_name(row)]
         shown = tuple(values[:MOST_VALUES])
         return Reason("compare", text, holds, shown, len(values) - len(shown))
+
+    def _may_name(self, row: Sequence[str]) -> bool:
+        return row[0] == "" or row[0] in self._shown_groups
 
     def _rows(self, comparison: Comparison) -> Rows | None:
         key = comparison.call.key

@@ -223,7 +223,7 @@ class GroupAdmin(ReadOnlyAdmin):
             "problem": problem,
             "is_member": endpoint is not None
             and members_visible_to(request.user, group).filter(pk=endpoint.pk).exists(),
-            "lines": _lines(explain(group, endpoint)) if endpoint else [],
+            "lines": _lines(explain(group, endpoint, user=request.user)) if endpoint else [],  # type: ignore[arg-type]  # admin pages have users
         }
         return page_in_shell(request, "endpoints/group_explain.html", context)
 

@@ -45,9 +45,14 @@ class Trial:
     preview: Preview
 
 
+def sensors_of(user: User) -> list[SensorDefinition]:
+    """List the sensors whose answers a user may read, so that their rules may name them."""
+    return [sensor for source in _sensors_of for sensor in source(user)]
+
+
 def names_for(user: User) -> NameIndex:
     """Index what a user's rules may name."""
-    return vocabulary(sensor for source in _sensors_of for sensor in source(user))
+    return vocabulary(sensors_of(user))
 
 
 def read_rule_of(user: User, *, text: str = "", form: object = None) -> Filter:
@@ -87,8 +92,7 @@ def choices_for(user: User) -> list[dict[str, Any]]:
     known = {LABEL: labels, COMPUTER_GROUP: groups}
     definitions = [listed.definition for listed in PROPERTIES.values()]
     taken = {definition.name.casefold() for definition in definitions}
-    for source in _sensors_of:
-        definitions += [one for one in source(user) if one.name.casefold() not in taken]
+    definitions += [one for one in sensors_of(user) if one.name.casefold() not in taken]
     return [_choice(one, known.get(one.key, [])) for one in definitions]
 
 

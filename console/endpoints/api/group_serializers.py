@@ -108,13 +108,17 @@ class CompletionSerializer(serializers.Serializer[Any]):
 
 
 class ReasonSerializer(serializers.Serializer[Any]):
-    """One part of a rule. `holds` is null where the endpoint never told what is asked."""
+    """One part of a rule. `holds` is null where the endpoint never told what is asked.
+
+    `found` stays empty where `is_withheld`: the sensor is in a content set that you may not read.
+    """
 
     kind = serializers.ChoiceField(["all", "any", "not", "compare", "sentence"])
     text = serializers.CharField()
     holds = serializers.BooleanField(allow_null=True)
     found = serializers.ListField(child=serializers.CharField())
     more = serializers.IntegerField()
+    is_withheld = serializers.BooleanField()
     parts = serializers.ListField(child=serializers.DictField())
 
 

@@ -127,7 +127,7 @@ class GroupViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceVie
         endpoint = endpoint_visible_to(
             request.user, wanted.validated_data["endpoint"], permission=_SEES
         )
-        return Response(asdict(explain(self.get_object(), endpoint)))
+        return Response(asdict(explain(self.get_object(), endpoint, user=_user(request))))
 
     @extend_schema(request=RuleSerializer, responses=TrialSerializer)
     @action(detail=False, methods=["post"])

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
+from console.access.models import User
 from console.endpoints import groups as services
 from console.endpoints import jobs
 from console.endpoints.explanation import explain
 from console.endpoints.facts import Fact, calls_of_groups, record_facts
 from console.endpoints.groups import GroupDraft, create_group
 from console.endpoints.models import ComputerGroup, Endpoint
-from tests.console.api_client import api_client, make_user
+from tests.console.api_client import api_client, make_administrator, make_user
 from tests.console.computers import ADMINISTRATOR, NOW, enrolled_endpoint
 from tests.console.pages import browser, messages_of, text_of
-from tests.console.roles import give_role, manual_group
+from tests.console.questions.scene import person
+from tests.console.roles import all_computers, give_role, manual_group
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +141,7 @@ class TestExplaining:
         rule = 'not IP Address in cidr "10.0.0.0/8" and Chassis Type:Chassis Type is "vm"'
         group = make_group(rule)
 
-        unknown = explain(group, endpoint)
+        unknown = explain(group, endpoint, user=make_administrator())
         assert (unknown.kind, unknown.holds) == ("all", None)
         [address, chassis] = unknown.parts
         assert (address.kind, address.holds) == ("not", True)
@@ -148,7 +150,7 @@ class TestExplaining:
 
         [call] = calls_of_groups()
         record_facts([Fact(endpoint.pk, call, [["Laptop", ""]], NOW)])
-        known = explain(group, endpoint)
+        known = explain(group, endpoint, user=User.objects.get())
         assert (known.holds, known.parts[1].found) == (False, ("Laptop | ",))
 
     def test_stands_on_a_page_that_takes_a_name(self) -> None:
@@ -162,6 +164,42 @@ class TestExplaining:
         assert "In the group" in page
         assert "There is no endpoint “nobody”." in missing
 
+    def test_withholds_what_sensors_hold_that_the_user_may_not_read(self) -> None:
+        endpoint = enrolled_endpoint("web-1")
+        group = make_group('Chassis Type:Chassis Type is "laptop"')
+        [call] = calls_of_groups()
+        record_facts([Fact(endpoint.pk, call, [["Laptop", "Very private"]], NOW)])
+        wanted = f"?endpoint={endpoint.pk}"
+
+        page = text_of(browser(*WRITES).get(f"{PAGE}/{group.pk}/explain/{wanted}"))
+        told = api_client(make_user("bob", *WRITES)).get(f"{API}{group.pk}/explain/{wanted}").json()
+
+        assert "that you may not read" in page
+        assert "Very private" not in page
+        assert (told["holds"], told["is_withheld"], told["found"]) == (True, True, [])
+
+    def test_shows_what_sensors_hold_to_who_may_read_them(self) -> None:
+        endpoint = enrolled_endpoint("web-1")
+        group = make_group('Chassis Type:Chassis Type is "laptop"')
+        [call] = calls_of_groups()
+        record_facts([Fact(endpoint.pk, call, [["Laptop", "Not private"]], NOW)])
+        user = person("bob", groups=[all_computers()], content_sets=["Base"])
+
+        reason = explain(group, endpoint, user=user)
+
+        assert (reason.found, reason.is_withheld) == (("Laptop | Not private",), False)
+
+    def test_names_no_group_that_is_hidden_from_the_user(self) -> None:
+        endpoint = enrolled_endpoint("web-1")
+        near, _hidden = manual_group("Site north", endpoint), manual_group("Site secret", endpoint)
+        group = make_group('Computer Group starting with "Site"')
+        user = make_user("bob")
+        give_role(user, "endpoints.view_computergroup", groups=[near, group])
+
+        reason = explain(group, endpoint, user=user)
+
+        assert (reason.holds, reason.found) == (True, ("Site north",))
+
     @pytest.mark.parametrize("kind", ["all", "none", "manual"])
     def test_of_groups_without_a_rule_says_so_in_a_sentence(self, kind: str) -> None:
         endpoint = enrolled_endpoint("web-1")
@@ -171,7 +209,7 @@ class TestExplaining:
             else ComputerGroup.objects.get(kind=kind)
         )
 
-        reason = explain(group, endpoint)
+        reason = explain(group, endpoint, user=make_administrator())
 
         assert reason.kind == "sentence"
         assert reason.holds is (kind != "none")
@@ -214,6 +252,37 @@ class TestApi:
 
         assert (by_text["line"], by_text["column"]) == (1, 17)
         assert by_form["path"] == "filter.parts[1].value"
+
+    def test_finds_nothing_out_of_sensors_that_the_user_may_not_read(self) -> None:
+        endpoint = enrolled_endpoint("web-1")
+        rule = 'Chassis Type:Chassis Type is "laptop"'
+        make_group(rule)
+        [call] = calls_of_groups()
+        record_facts([Fact(endpoint.pk, call, [["Laptop", ""]], NOW)])
+        own = make_group('Is Linux is "True"', "Linux")
+        api = api_client(make_user("ada", *WRITES))
+        page = browser(*WRITES, name="bob")
+        form = {**_compared("Chassis Type", "is", "Laptop"), "column": "Chassis Type"}
+        of_administrator = api_client(make_administrator())
+
+        allowed = [
+            of_administrator.post(f"{API}preview/", sent, format="json").json()["count"]
+            for sent in ({"rule": rule}, {"form": form})
+        ]
+        answers = [
+            api.post(f"{API}preview/", {"rule": rule}, format="json"),
+            api.post(f"{API}preview/", {"form": form}, format="json"),
+            api.post(API, {"name": "Web", "rule": rule}, format="json"),
+            api.patch(f"{API}{own.pk}/", {"rule": rule}, format="json"),
+            page.post(f"{PAGE}/add/", {"name": "Web", "kind": "filter", "rule": rule}),
+            page.post(f"{PAGE}/{own.pk}/change/", {"name": "Linux", "rule": rule}),
+        ]
+
+        assert allowed == [1, 1]
+        assert [answer.status_code for answer in answers] == [400] * 6
+        position = {"rule": "Chass", "position": 5}
+        offered = api.post(f"{API}complete/", position, format="json").content.decode()
+        assert "Chassis" not in offered
 
     def test_lists_members_and_explains(self) -> None:
         endpoint = enrolled_endpoint("web-1")
