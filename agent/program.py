@@ -205,6 +205,7 @@ class AgentProgram:
                 renewal=self._renewal,
                 problems=(
                     self._problems_of_parts,
+                    self._recording.problems,
                     self._keeper.problems,
                     self._intel.problems,
                     self._alerting.problems,

@@ -53,7 +53,11 @@ def record(
         recorder.start()
         asyncio.run(_record_until_stopped(recorder, seconds, output))
         summary.writelines(
-            f"{line}\n" for line in summary_lines(recorder.counters(), recorder.health())
+            f"{line}\n"
+            for line in (
+                *summary_lines(recorder.counters(), recorder.health()),
+                *recorder.problems(),
+            )
         )
 
 

@@ -25,6 +25,9 @@ class Recorder(Protocol):
     def health(self) -> list[SourceHealth]:
         """Tell which event sources are in use."""
 
+    def problems(self) -> list[str]:
+        """Say what is wrong with this computer rather than with one of the sources."""
+
     def counters(self) -> dict[str, KindCounters]:
         """Tell how many events were seen, filtered, recorded and lost since the start."""
 
@@ -47,6 +50,10 @@ class Recording:
     def health(self) -> list[SourceHealth]:
         """Tell which event sources are in use; none while there is no recorder."""
         return self._recorder.health() if self._recorder else []
+
+    def problems(self) -> list[str]:
+        """Say what keeps events from being what they should be, apart from their sources."""
+        return self._recorder.problems() if self._recorder else []
 
     def counters(self) -> dict[str, KindCounters]:
         """Tell what was counted since the agent's start, by earlier recorders too."""

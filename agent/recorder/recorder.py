@@ -178,6 +178,16 @@ class Recorder:
             health.append(SourceHealth(name=name, state="absent", kinds=[], reason=reason))
         return health
 
+    def problems(self) -> list[str]:
+        """Say what is wrong with this computer rather than with one of the sources."""
+        drift = self._clock.drift_seconds()
+        if abs(drift) <= NOTABLE_DRIFT_SECONDS:
+            return []
+        return [
+            f"The computer's clock was moved by {drift:+.0f} s since the recorder first ran in "
+            "this boot: events keep the earlier clock until the computer starts again."
+        ]
+
     def counters(self) -> dict[str, KindCounters]:
         """Count what was seen, filtered, recorded and lost, per kind, since `start`."""
         if sources := self._sources():
@@ -299,22 +309,13 @@ class Recorder:
 
     def _health_of(self, source: Source) -> SourceHealth:
         capabilities = source.capabilities()
-        reasons = []
-        drift = self._clock.drift_seconds()
-        if abs(drift) > NOTABLE_DRIFT_SECONDS:
-            reasons.append(
-                f"the computer's clock was moved by {drift:+.0f} s since the recorder first ran "
-                "in this boot; events keep the earlier clock"
-            )
         lost = sum(source.lost().values())
-        if lost:
-            reasons.append(f"{lost} events lost")
         return SourceHealth(
             name=capabilities.name,
-            state="degraded" if reasons else "running",
+            state="degraded" if lost else "running",
             kinds=list(capabilities.kinds),
             blind_to=list(capabilities.blind_to),
-            reason="; ".join(reasons),
+            reason=f"{lost} events lost" if lost else "",
         )
 
     def _fullness(self) -> float:

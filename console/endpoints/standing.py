@@ -12,6 +12,8 @@ from typing import Any, Final
 from console.endpoints.models import Endpoint
 from protocol.events import KINDS
 
+# A source that lost an event still sees the next one.
+_SEEING: Final = frozenset({"running", "degraded"})
 _TONES: Final = {"running": "good", "degraded": "warn", "failed": "alarm", "absent": ""}
 
 
@@ -55,7 +57,7 @@ def health_of(endpoint: Endpoint) -> Health:
     problems = tuple(_texts(report.get("problems")))
     lost = sum(row.lost for row in describe_counters(endpoint))
     sources = describe_sources(endpoint)
-    if not any(source.state == "running" for source in sources):
+    if not any(source.state in _SEEING for source in sources):
         return Health("Blind", "alarm", problems)
     if lost:
         problems += (f"{lost:,} events were lost since the agent started.",)

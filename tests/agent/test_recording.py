@@ -38,6 +38,9 @@ class ScriptedRecorder:
     def health(self) -> list[SourceHealth]:
         return [SourceHealth(name="scripted", state="running", kinds=["process"])]
 
+    def problems(self) -> list[str]:
+        return ["The clock was moved."]
+
     def counters(self) -> dict[str, KindCounters]:
         return {"process": KindCounters(seen=3, recorded=2, filtered=1)}
 
@@ -54,6 +57,7 @@ class TestRecording:
         task = asyncio.ensure_future(recording.run())
         await eventually(lambda: kept)
         assert recording.health()[0].name == "scripted"
+        assert recording.problems() == ["The clock was moved."]
 
         task.cancel()
         await asyncio.wait([task])
@@ -65,6 +69,7 @@ class TestRecording:
         assert kept == evaluated
         assert recorder.stopped == 1
         assert recording.health() == []
+        assert recording.problems() == []
 
     async def test_stops_the_recorder_when_it_fails_and_keeps_its_counters(self) -> None:
         made: list[ScriptedRecorder] = []

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.recorder.bootrecord import BootRecord, read_boot_id, save_boot_record
+from agent.recorder.clock import measure_boot
 from agent.recorder.recorder import Recorder
 from protocol.events import (
     Event,
@@ -97,3 +99,18 @@ class TestHealth:
         assert set(sources["ebpf"].kinds) == {"process", "exit", "network", "dns"}
         assert sources["ebpf"].blind_to
         assert sources["fanotify"].kinds == ["file"]
+
+    def test_of_no_source_suffers_when_the_clock_is_moved(self, tmp_path: Path) -> None:
+        earlier = BootRecord(boot_id=read_boot_id(), booted_at=measure_boot() - 3600 * 1_000_000)
+        save_boot_record(tmp_path, earlier)
+
+        with Recording(tmp_path, sources=("ebpf", "fanotify")) as recording:
+            states = {source.state for source in recording.recorder.health()}
+            problems = recording.recorder.problems()
+
+        assert states == {"running"}
+        assert len(problems) == 1
+        assert "clock was moved by +3600 s" in problems[0]
+
+    def test_has_no_problem_while_the_clock_is_left_alone(self, recording: Recording) -> None:
+        assert recording.recorder.problems() == []
