@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from console.core.redis import (
     INGEST_REFUSAL,
+    REVOKED_CERTIFICATES,
+    REVOKED_CHANNEL,
     UPWARD_STREAM,
     WAKE_CHANNEL,
     committed_stream,
@@ -25,8 +27,15 @@ from protocol.instructions import ApplyIntel, SignalRule
 from protocol.messages import AlertRaised
 from protocol.signing import seal
 from tests.console.gateway.conftest import GatewayUnderTest, eventually, running_gateway
+from tests.console.gateway.test_hostile_peers import (
+    REFUSED_WITHIN,
+    announce_revoked,
+    assert_refused,
+    assert_serves,
+    endpoint_with,
+)
 from tests.console.gateway.test_server import batches, messages
-from tests.fleet_certificates import FleetAuthority
+from tests.fleet_certificates import FleetAuthority, der_of
 from tests.simulator import make_alert
 from tests.valkey import ValkeyServer
 
@@ -207,6 +216,12 @@ async def fragile(
     await client.aclose()
 
 
+def forget_everything(folder: Path) -> None:
+    """Delete what a Valkey kept on the disk."""
+    for path in (folder / "appendonlydir").iterdir():
+        path.unlink()
+
+
 class TestKilledValkey:
     async def test_loses_no_message_and_the_gateway_goes_on(
         self, fragile: GatewayUnderTest, own_valkey: ValkeyServer
@@ -240,25 +255,34 @@ class TestKilledValkey:
         with own_valkey.client() as client:
             await eventually(lambda: messages(client, AlertRaised))
             own_valkey.kill()
-            for path in (tmp_path / "appendonlydir").iterdir():
-                path.unlink()
+            forget_everything(tmp_path)
             await asyncio.to_thread(own_valkey.start)
 
             await eventually(lambda: messages(client, AlertRaised), within=20)
 
     async def test_keeps_the_revoked_out_although_it_forgot_them(
-        self, fragile: GatewayUnderTest, own_valkey: ValkeyServer
+        self, fragile: GatewayUnderTest, own_valkey: ValkeyServer, tmp_path: Path
     ) -> None:
-        endpoint_id = uuid.uuid4()
-        endpoint = await fragile.connected(endpoint_id)
+        certificate = fragile.authority.endpoint_certificate(uuid.uuid4())
+        revoked = endpoint_with(fragile, fragile.authority.client_context(certificate))
+        other = await fragile.connected()
+        await revoked.connect()
+        with own_valkey.client() as client:
+            announce_revoked(client, der_of(certificate))
+        await asyncio.wait_for(revoked.is_closed.wait(), REFUSED_WITHIN)
+        revoked.seen.welcomes = 0
+
         own_valkey.kill()
-
-        await asyncio.sleep(0.3)
-
-        assert endpoint.is_connected.is_set()
+        forget_everything(tmp_path)
         await asyncio.to_thread(own_valkey.start)
-        again = await fragile.connected()
-        assert again.seen.welcomes == 1
+
+        with own_valkey.client() as client:
+            # The gateway has found the empty server, and read there that nobody is revoked.
+            await eventually(lambda: client.pubsub_numsub(REVOKED_CHANNEL)[0][1] == 1)
+            assert client.smembers(REVOKED_CERTIFICATES) == set()
+        await assert_refused(revoked)
+        await assert_serves(fragile)
+        assert other.is_connected.is_set()
 
 
 class TestDrain:
