@@ -26,6 +26,10 @@ class Limits:
     bytes_per_second: float = 1 * MIB
     bytes_burst: float = 8 * MIB
 
+    # While messages arrive, their senders may hear so long later that they are committed. Far below
+    # the time after which an agent sends again; what an agent has under way lasts longer, too.
+    receipt_delay: float = 1.0
+
     # An entry of the stream.
     batch_items: int = 2000
     batch_bytes: int = 1 * MIB

@@ -37,10 +37,11 @@ from console.gateway.server.delivery import Delivery
 from console.gateway.server.doorway import Doorway
 from console.gateway.server.limits import Limits
 from console.gateway.server.link import EndpointLink
+from console.gateway.server.receipts import Receipts
 from console.gateway.server.roster import Roster
 from console.gateway.server.upward import Receipt, UpwardStream
 from protocol.exceptions import ConnectionMisused
-from protocol.messages import Acknowledge, Durable, Goodbye, Heartbeat, Hello, Later, Upward
+from protocol.messages import Durable, Goodbye, Heartbeat, Hello, Later, Upward
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -63,11 +64,12 @@ class Gateway:
         self.name = uuid.uuid4().hex
         self.roster = Roster()
         self._client = client
+        self._receipts = Receipts(self.roster, self.limits, is_quiet=lambda: self._upward.is_empty)
         self._upward = UpwardStream(
             client,
             self.name,
             self.limits,
-            on_committed=self._acknowledge,
+            on_committed=self._receipts.put,
             on_lost=self._ask_again,
         )
         self._delivery = Delivery(client, self.roster, self.limits)
@@ -102,6 +104,7 @@ class Gateway:
                     self._upward.run(),
                     self._upward.read_commits(),
                     self._upward.watch(),
+                    self._receipts.run(),
                     self._delivery.run(),
                     self._broadcasting.run(),
                     self._attendance.run(),
@@ -238,22 +241,11 @@ class Gateway:
         self._upward.put(Item(endpoint_id, time.time_ns() // 1000, encoded))
         return True
 
-    def _acknowledge(self, receipts: list[Receipt]) -> None:
-        for link, ids in self._by_link(receipts):
-            with suppress(ConnectionMisused):
-                # One that cannot be told now sends again and is told then.
-                link.send(Acknowledge(ids=ids))
-
     def _ask_again(self, receipts: list[Receipt]) -> None:
-        for link, _ids in self._by_link(receipts):
-            self._tell_later(link, "the console's queue was lost")
-
-    def _by_link(self, receipts: list[Receipt]) -> list[tuple[EndpointLink, list[UUID]]]:
-        ids_of: dict[UUID, list[UUID]] = {}
-        for endpoint_id, message_id in receipts:
-            ids_of.setdefault(endpoint_id, []).append(message_id)
-        found = ((self.roster.get(endpoint_id), ids) for endpoint_id, ids in ids_of.items())
-        return [(link, ids) for link, ids in found if link is not None and link.is_open]
+        for endpoint_id in dict.fromkeys(endpoint_id for endpoint_id, _ in receipts):
+            link = self.roster.get(endpoint_id)
+            if link is not None and link.is_open:
+                self._tell_later(link, "the console's queue was lost")
 
     def _tell_later(self, link: EndpointLink, reason: str) -> None:
         now = asyncio.get_running_loop().time()
