@@ -55,7 +55,7 @@ class Cost(StrEnum):
     """How much an endpoint works for one answer.
 
     INSTANT: < 50 ms of CPU; LIGHT: < 1 s; HEAVY: more, or it reads much from the disk. Heavy
-    sensors run as jobs with an id, one at a time and at low priority (SE-07).
+    sensors run as jobs with an id, a few at once and at low priority (SE-07).
     """
 
     INSTANT = "instant"
@@ -104,7 +104,8 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
     roles may use it. `timeout` is in seconds. `example` is a question that works.
 
     A HEAVY sensor has `JOB_COLUMNS` and `JOB_PARAMETER`: its question starts a job. What the job
-    finds has `result_columns` and is read by the sensor `job.results`.
+    finds has `result_columns` and is read by the sensor `results_of` it, or as text by
+    `job.results`.
     """
 
     key: str
@@ -121,6 +122,11 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...] = ()
     result_columns: tuple[Column, ...] = ()
 
+    @property
+    def starts_job(self) -> bool:
+        """Tell whether a question gets a job instead of an answer: nothing to be compared."""
+        return self.cost is Cost.HEAVY
+
     def parameter(self, key: str) -> Parameter | None:
         """Find a parameter by its key."""
         return next((item for item in self.parameters if item.key == key), None)
@@ -129,6 +135,52 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
         """Find a column by its name, without regard to case."""
         wanted = name.casefold()
         return next((item for item in self.columns if item.name.casefold() == wanted), None)
+
+
+RESULTS_SUFFIX: Final = ".results"
+_JOB_OF_RESULTS: Final = Parameter(
+    key="job_id",
+    title="IR Job ID",
+    default="",
+    help="As it was given, or answered, when the job was started. Empty: the job of this sensor "
+    "that was started last.",
+    max_length=64,
+)
+SKIPPED_ROWS: Final = Parameter(
+    key="skip",
+    title="Skip Rows",
+    type=ParameterType.INTEGER,
+    default="0",
+    help="How many rows to pass over: to read on where an answer ended.",
+    common_uses=("0", "10000", "20000"),
+    max_length=7,
+)
+MOST_RESULTS: Final = Parameter(
+    key="max_rows",
+    title="Most Rows",
+    type=ParameterType.INTEGER,
+    default="10000",
+    help="From 1 to 10000, which is what one answer holds.",
+    common_uses=("100", "1000", "10000"),
+    max_length=5,
+)
+
+
+def results_of(heavy: SensorDefinition) -> SensorDefinition:
+    """Define the sensor that reads what the jobs of a HEAVY one found, in columns of their own."""
+    name = f"{heavy.name} Results"
+    return SensorDefinition(
+        key=f"{heavy.key}{RESULTS_SUFFIX}",
+        name=name,
+        description=f"What a job of “{heavy.name}” has found, in columns; a job that runs still "
+        "shows what it found so far. One row without values when it has found nothing.",
+        category=heavy.category,
+        columns=(*JOB_COLUMNS, *heavy.result_columns),
+        parameters=(_JOB_OF_RESULTS, SKIPPED_ROWS, MOST_RESULTS),
+        platforms=heavy.platforms,
+        content_set=heavy.content_set,
+        example=f'Get Computer Name and {name}["case-17"] from all machines',
+    )
 
 
 Sensors = Mapping[str, SensorDefinition]

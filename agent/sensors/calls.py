@@ -17,7 +17,7 @@ import msgspec
 
 from agent.sensors import scripts
 from agent.sensors.collected import Collected, collect
-from agent.sensors.context import Row, SensorContext, SensorFunction
+from agent.sensors.context import LeftOut, Row, SensorContext, SensorFunction
 from agent.sensors.exceptions import SensorFailed, SensorUnavailable
 from agent.sensors.parameters import completed_parameters
 from protocol.questions import Script, SensorCall
@@ -123,10 +123,12 @@ class Calls:
         parameters = completed_parameters(definition, call.parameters)
         if definition.cost is Cost.HEAVY:
             return Collected(rows=[list(self._start_job(call, parameters))])
-        context = replace(self._context, deadline=time.monotonic() + definition.timeout)
+        left_out = LeftOut()
+        deadline = time.monotonic() + definition.timeout
+        context = replace(self._context, deadline=deadline, left_out=left_out)
         columns = len(definition.columns)
         return self._isolate(
-            lambda: collect(function(context, parameters), columns=columns),
+            lambda: collect(function(context, parameters), columns=columns, left_out=left_out),
             timeout=definition.timeout,
         )
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from agent.sensors.context import Row
+from agent.sensors.context import LeftOut, Row
 from agent.sensors.exceptions import SensorFailed
 from agent.sensors.values import shown_value
 
@@ -27,8 +27,11 @@ class Collected(msgspec.Struct, kw_only=True):
     failure: str = ""
 
 
-def collect(rows: Iterable[Row], *, columns: int) -> Collected:
-    """Take the rows of one call. Raises `SensorFailed` for a row of another number of values."""
+def collect(rows: Iterable[Row], *, columns: int, left_out: LeftOut | None = None) -> Collected:
+    """Take the rows of one call, which counts in `left_out` what it does not yield.
+
+    Raises `SensorFailed` for a row of another number of values.
+    """
     collected = Collected()
     taken = 0
     for row in rows:
@@ -40,4 +43,6 @@ def collect(rows: Iterable[Row], *, columns: int) -> Collected:
         shown = [shown_value(value) for value in row]
         taken += ROW_OVERHEAD_BYTES + sum(len(value) + VALUE_OVERHEAD_BYTES for value in shown)
         collected.rows.append(shown)
+    if left_out is not None:
+        collected.cut += left_out.rows
     return collected

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,13 +19,21 @@ Row: TypeAlias = Sequence[str]
 """One value for each column, in the order of the definition."""
 
 
+@dataclass(kw_only=True)
+class LeftOut:
+    """Counts the rows that a sensor found and did not yield, because it was told how many."""
+
+    rows: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class SensorContext:
     """Where a sensor may look.
 
     `now` is the console's time in µs since the epoch, UTC. `root` is `/` but in tests.
     `directories` are the agent's own: the event store, jobs, the status socket. `deadline` is on
-    the monotonic clock, in seconds; None: a job, which may take as long as it needs.
+    the monotonic clock, in seconds; None: a job, which may take as long as it needs. `left_out` is
+    one call's own.
     """
 
     now: int
@@ -33,6 +41,7 @@ class SensorContext:
     directories: Directories
     root: Path = Path("/")
     deadline: float | None = None
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def seconds_left(self) -> float:

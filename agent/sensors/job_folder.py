@@ -1,4 +1,4 @@
-"""Heavy sensors as jobs: written down, run one at a time, their results kept on disk (SE-07).
+"""Heavy sensors as jobs: written down, run apart, their results kept on disk (SE-07).
 
 `jobs/<id>/` holds what was asked (`job.json`), how it stands (`standing.json`), what was found
 (`rows.jsonl`, one row a line) and, when somebody wants it to end, `cancel`. A job is never
@@ -8,6 +8,7 @@ overwritten: an id that is taken is refused. The oldest that have ended make roo
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,7 @@ from agent.durable_file import write_durably
 from agent.sensors.exceptions import SensorFailed
 from protocol.questions import SensorCall
 from sensors.calls import canonical
+from sensors.definitions import JOB_PARAMETER
 
 WAITING, RUNNING, COMPLETE = "waiting", "running", "complete"
 FAILED, CANCELLED = "failed", "cancelled"
@@ -30,6 +32,7 @@ STARTED: Final = "started"
 MOST_JOBS: Final = 100
 MOST_BYTES: Final = 256 * 1024 * 1024
 PRIVATE_FOLDER: Final = 0o700
+_PIECE: Final = 1024 * 1024
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _JOB_FILE, _STANDING_FILE = "job.json", "standing.json"
@@ -47,6 +50,12 @@ class Job(msgspec.Struct, kw_only=True, frozen=True):
     parameters: dict[str, str]
     begun_at: int
     state: str = STARTED
+
+    @property
+    def work(self) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """What there is to do: the same for two jobs that differ in their ids only."""
+        given = self.parameters.items()
+        return self.key, tuple(sorted(item for item in given if item[0] != JOB_PARAMETER.key))
 
 
 class Standing(msgspec.Struct, kw_only=True, frozen=True):
@@ -79,7 +88,7 @@ class JobFolder:
         taken or not one, and when there is no room.
         """
         made = uuid5(question_id, canonical(call)).hex[:12]
-        job_id = parameters.get("job_id") or f"job-{made}"
+        job_id = parameters.get(JOB_PARAMETER.key) or f"job-{made}"
         folder = self._place(job_id)
         job = Job(
             id=job_id,
@@ -122,12 +131,20 @@ class JobFolder:
         """Tell whether there is anything of such a job."""
         return self._place(job_id).exists()
 
-    def rows_of(self, job_id: str) -> Iterator[list[str]]:
-        """Yield what a job has found so far."""
+    def rows_of(self, job_id: str, *, skipped: int = 0) -> Iterator[list[str]]:
+        """Yield what a job has found so far, but not the first `skipped` rows."""
         with contextlib.suppress(FileNotFoundError), self.rows_file(job_id).open("rb") as file:
-            for line in file:
+            for line in itertools.islice(file, skipped, None):
                 if line.endswith(b"\n"):
                     yield msgspec.json.decode(line, type=list[str])
+
+    def rows_found(self, job_id: str) -> int:
+        """Count what a job has found so far."""
+        found = 0
+        with contextlib.suppress(FileNotFoundError), self.rows_file(job_id).open("rb") as file:
+            while piece := file.read(_PIECE):
+                found += piece.count(b"\n")
+        return found
 
     def rows_file(self, job_id: str) -> Path:
         """Return where the rows of a job are written."""
@@ -152,16 +169,23 @@ class JobFolder:
         """Tell whether somebody asked for the end of a job."""
         return (self._place(job_id) / _CANCEL_FILE).exists()
 
-    def waiting(self) -> list[str]:
-        """List the ids of jobs that nobody has begun to run, the oldest first."""
-        return [job.id for job, standing in self.all() if standing.state == WAITING]
+    def waiting(self) -> list[Job]:
+        """List the jobs that nobody has begun to run, the oldest first."""
+        return [job for job, standing in self.all() if standing.state == WAITING]
 
     def fail_interrupted(self, *, now: int) -> None:
         """Mark the jobs that ran when the agent was stopped. `now` is in µs."""
         for job, standing in self.all():
             if standing.state == RUNNING:
                 reason = "The agent was stopped before the job had finished."
-                self.note(job.id, Standing(state=FAILED, reason=reason, ended_at=now))
+                self.fail(job.id, reason, now=now)
+
+    def fail(self, job_id: str, reason: str, *, now: int) -> Standing:
+        """Mark a job as failed; what it found until then stays. Raises `OSError`."""
+        found = self.rows_found(job_id)
+        standing = Standing(state=FAILED, reason=reason, ended_at=now, rows=found)
+        self.note(job_id, standing)
+        return standing
 
     def _place(self, job_id: str) -> Path:
         if not _ID.fullmatch(job_id):

@@ -17,7 +17,7 @@ from agent.directories import Directories
 from agent.machine import this_platform
 from agent.sensors.calls import Known
 from agent.sensors.collected import Collected
-from agent.sensors.context import Row, SensorContext
+from agent.sensors.context import LeftOut, Row, SensorContext
 from agent.sensors.exceptions import SensorFailed
 from agent.sensors.isolation import become_worker
 from agent.sensors.job_folder import CANCELLED, COMPLETE, FAILED, RUNNING, Job, JobFolder, Standing
@@ -47,7 +47,8 @@ def run_job(directories: Directories, job_id: str, known: Known) -> None:
     become_worker(job=True)
     jobs.note(job_id, Standing(state=RUNNING))
     given = _run(job, jobs, directories, known)
-    jobs.note(job_id, _standing_after(given, cancelled=given.failure == CANCELLED_REASON))
+    cancelled = given.failure == CANCELLED_REASON
+    jobs.note(job_id, _standing_after(given, found=jobs.rows_found(job_id), cancelled=cancelled))
 
 
 def _run(job: Job, jobs: JobFolder, directories: Directories, known: Known) -> Collected:
@@ -64,6 +65,7 @@ def _run(job: Job, jobs: JobFolder, directories: Directories, known: Known) -> C
             function(context, parameters),
             columns=len(definition.result_columns),
             file=jobs.rows_file(job.id),
+            left_out=context.left_out,
         ),
         timeout=None,
         lifeline=STANDARD_INPUT,
@@ -71,10 +73,14 @@ def _run(job: Job, jobs: JobFolder, directories: Directories, known: Known) -> C
     )
 
 
-def write_rows(rows: Iterable[Row], *, columns: int, file: Path) -> Collected:
-    """Write rows to a file as they come; return how many as the only value of one row."""
+def write_rows(rows: Iterable[Row], *, columns: int, file: Path, left_out: LeftOut) -> Collected:
+    """Write rows to a file as they come; return how many as the only value of one row.
+
+    `left_out` is where the sensor counts what it does not yield. Each row is in the file before
+    the next one is sought: somebody may read it, or end the job.
+    """
     written = taken = cut = 0
-    with file.open("wb") as target:
+    with file.open("wb", buffering=0) as target:
         for row in rows:
             if len(row) != columns:
                 raise SensorFailed(f"The sensor gave {len(row)} values for {columns} columns.")
@@ -85,15 +91,15 @@ def write_rows(rows: Iterable[Row], *, columns: int, file: Path) -> Collected:
             target.write(line)
             written += 1
             taken += len(line)
-    return Collected(rows=[[str(written)]], cut=cut)
+    return Collected(rows=[[str(written)]], cut=cut + left_out.rows)
 
 
 def _stopper(is_cancelled: Callable[[], bool]) -> Callable[[], str]:
     return lambda: CANCELLED_REASON if is_cancelled() else ""
 
 
-def _standing_after(given: Collected, *, cancelled: bool) -> Standing:
+def _standing_after(given: Collected, *, found: int, cancelled: bool) -> Standing:
     if given.failure:
         state = CANCELLED if cancelled else FAILED
-        return Standing(state=state, reason=given.failure, ended_at=wall_time())
+        return Standing(state=state, reason=given.failure, ended_at=wall_time(), rows=found)
     return Standing(state=COMPLETE, ended_at=wall_time(), rows=int(given.rows[0][0]), cut=given.cut)

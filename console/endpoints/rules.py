@@ -14,7 +14,7 @@ from protocol.questions import Comparison, Filter, SensorCall
 from sensors.calls import canonical, comparisons_in
 from sensors.catalogue import BUILT_IN
 from sensors.conditions import compile_comparison, find_operator
-from sensors.definitions import Column, Cost, SensorDefinition, ValueType
+from sensors.definitions import RESULTS_SUFFIX, Column, Cost, SensorDefinition, ValueType
 from sensors.exceptions import BuilderRefused, QuestionRefused
 from sensors.language import NameIndex, filter_from_json, filter_to_text, parse_filter
 
@@ -45,7 +45,8 @@ def definitions(allowed: Iterable[SensorDefinition] | None = None) -> tuple[Sens
 
 def is_askable(sensor: SensorDefinition) -> bool:
     """Tell whether rules may ask a sensor again and again: jobs are started by hand only."""
-    return sensor.cost is not Cost.HEAVY and not sensor.key.startswith("job.")
+    is_about_jobs = sensor.key.startswith("job.") or sensor.key.endswith(RESULTS_SUFFIX)
+    return sensor.cost is not Cost.HEAVY and not is_about_jobs
 
 
 def vocabulary(allowed: Iterable[SensorDefinition] | None = None) -> NameIndex:

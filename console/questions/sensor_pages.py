@@ -49,8 +49,8 @@ COST_WORDS: Final = {
     Cost.LIGHT: ("Light", "An endpoint works for up to a second before it answers."),
     Cost.HEAVY: (
         "Heavy",
-        "It reads much, or works long. The question starts a job on each endpoint, one at a time "
-        "and at low priority; the answer is the job's id, and Job Results reads what it found.",
+        "It reads much, or works long. The question starts a job on each endpoint, at low "
+        "priority; the answer is the job's id, and the sensor's Results read what it found.",
     ),
 }
 PLATFORMS: Final = {

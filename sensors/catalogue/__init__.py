@@ -25,11 +25,13 @@ from sensors.catalogue import (
     status,
     windows,
 )
-from sensors.definitions import SensorDefinition
+from sensors.definitions import Cost, SensorDefinition, results_of
 
 
 def _by_key(*topics: tuple[SensorDefinition, ...]) -> dict[str, SensorDefinition]:
-    return {sensor.key: sensor for topic in topics for sensor in topic}
+    written = {sensor.key: sensor for topic in topics for sensor in topic}
+    results = [results_of(each) for each in written.values() if each.cost is Cost.HEAVY]
+    return written | {sensor.key: sensor for sensor in results}
 
 
 BUILT_IN: Final = _by_key(

@@ -41,7 +41,7 @@ _MOST: Final = Parameter(
     title="Most Rows",
     type=ParameterType.INTEGER,
     default="1000",
-    help="Enough is enough: from 1 to 100000.",
+    help="From 1 to 100000; what is more is counted as left out.",
     common_uses=("100", "1000", "10000"),
     max_length=6,
 )
@@ -133,7 +133,7 @@ SENSORS: Final = (
         name="Recently Modified Files",
         description="Files in a folder, and below it, whose content or state changed within the "
         "last minutes. Changed is kept by the kernel and cannot be set back as Last Modified can. "
-        f"At most 100,000 entries are looked at. {_WALK}",
+        f"A folder of more than 500,000 entries is refused. {_WALK}",
         category=CATEGORY,
         columns=(_PATH, _SIZE, _OWNER, _MODE, _MODIFIED, _CHANGED),
         parameters=(

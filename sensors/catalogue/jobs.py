@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from sensors.definitions import Column, Parameter, SensorDefinition, ValueType
+from sensors.definitions import (
+    MOST_RESULTS,
+    SKIPPED_ROWS,
+    Column,
+    Parameter,
+    SensorDefinition,
+    ValueType,
+)
 
 CATEGORY: Final = "Incident Response"
 
@@ -38,11 +45,12 @@ SENSORS: Final = (
     SensorDefinition(
         key="job.results",
         name="Incident Response Job Results",
-        description="What a job has found, one row each: its columns by name, parted by “ | ”. "
-        "A job that runs still shows what it found so far.",
+        description="What any job has found, one row each: its columns by name, parted by “ | ”. "
+        "A job that runs still shows what it found so far. Each sensor that starts jobs has one of "
+        "its own for results, which gives them in columns.",
         category=CATEGORY,
         columns=(Column("Job ID"), Column("Sensor"), Column("State"), Column("Result")),
-        parameters=(_JOB,),
+        parameters=(_JOB, SKIPPED_ROWS, MOST_RESULTS),
         content_set="Incident Response",
         example='Get Incident Response Job Results["case-17"] from all machines',
     ),
@@ -59,8 +67,8 @@ SENSORS: Final = (
     SensorDefinition(
         key="job.cancel",
         name="Cancel Incident Response Job",
-        description="Ends a job that waits or runs; what it found is given up. Answers how the job "
-        "stood until then.",
+        description="Ends a job that waits or runs; what it found until then stays. Answers how "
+        "the job stood until then.",
         category=CATEGORY,
         columns=(Column("Job ID"), Column("State")),
         parameters=(_JOB,),

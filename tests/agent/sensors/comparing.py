@@ -15,7 +15,7 @@ import pytest
 
 from agent.directories import Directories
 from agent.machine import this_platform
-from agent.sensors.collected import collect
+from agent.sensors.collected import Collected, collect
 from agent.sensors.context import SensorContext
 from agent.sensors.parameters import completed_parameters
 from agent.sensors.table import FUNCTIONS
@@ -36,6 +36,17 @@ def rows_of(
     """Ask a sensor under a root; its rows by the names of their columns."""
     definition = BUILT_IN[key]
     columns = definition.result_columns or definition.columns
+    collected = collected_of(key, root, home, **parameters)
+    names = [column.name for column in columns]
+    return [dict(zip(names, row, strict=True)) for row in collected.rows]
+
+
+def collected_of(
+    key: str, root: Path = Path("/"), home: Path | None = None, **parameters: str
+) -> Collected:
+    """Ask a sensor under a root."""
+    definition = BUILT_IN[key]
+    columns = definition.result_columns or definition.columns
     context = SensorContext(
         now=now(),
         platform=this_platform(),
@@ -43,9 +54,7 @@ def rows_of(
         root=root,
     )
     given = completed_parameters(definition, parameters)
-    collected = collect(FUNCTIONS[key](context, given), columns=len(columns))
-    names = [column.name for column in columns]
-    return [dict(zip(names, row, strict=True)) for row in collected.rows]
+    return collect(FUNCTIONS[key](context, given), columns=len(columns), left_out=context.left_out)
 
 
 def printed(*command: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.sensors.exceptions import SensorFailed
 from agent.sensors.values import instant_text_of_seconds
-from tests.agent.sensors.comparing import printed, program, rows_of, write
+from tests.agent.sensors.comparing import collected_of, printed, program, rows_of, write
 
 
 def hostile(root: Path) -> Path:
@@ -153,6 +153,18 @@ class TestSearchForFiles:
 
         assert len(rows) == found, rows
 
+    def test_counts_what_it_leaves_out(self, tmp_path: Path) -> None:
+        given = collected_of(
+            "files.search",
+            hostile(tmp_path),
+            pattern="*.txt",
+            folder="/dir",
+            job_id="x",
+            max_rows="2",
+        )
+
+        assert (len(given.rows), given.cut) == (2, 5)
+
     def test_leaves_the_kernel_file_systems_out(self) -> None:
         with pytest.raises(SensorFailed, match="only local disks"):
             rows_of("files.search", pattern="*", folder="/proc/1", job_id="x")
@@ -187,6 +199,24 @@ class TestRecentlyModifiedFiles:
         assert {row["Path"] for row in rows} == {"/dir/new", "/dir/hidden"}
         old = rows_of("files.recently_modified", root, folder="/dir", minutes="-5")
         assert old == []
+
+    def test_count_what_they_leave_out(self, tmp_path: Path) -> None:
+        root = write(tmp_path, {f"dir/{number}": "a" for number in range(5)})
+        latest = root / "dir/3"
+        latest.write_text("b")
+
+        given = collected_of("files.recently_modified", root, folder="/dir", max_rows="1")
+
+        assert ([row[0] for row in given.rows], given.cut) == (["/dir/3"], 4)
+
+    def test_refuse_a_folder_that_is_too_large(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        root = write(tmp_path, {f"dir/{number}": "a" for number in range(5)})
+        monkeypatch.setattr("agent.sensors.files._LOOKED_AT", 4)
+
+        with pytest.raises(SensorFailed, match="name a smaller folder"):
+            rows_of("files.recently_modified", root, folder="/dir")
 
     def test_are_those_of_find(self) -> None:
         minutes = int(time.time() - Path("/etc/passwd").stat().st_mtime) // 60 + 60
