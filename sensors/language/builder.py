@@ -22,7 +22,7 @@ from sensors.definitions import SensorDefinition
 from sensors.exceptions import BuilderRefused, ConditionRefused, OperatorRefused, ParameterRefused
 from sensors.language.names import NameIndex, index_of
 from sensors.language.parameters import fill_parameters
-from sensors.language.parser import COMPARISONS, DEPTH, SELECTIONS
+from sensors.language.parser import COMPARISONS, DEPTH, SELECTIONS, no_filter
 from sensors.language.reader import shown
 from sensors.language.tree import ParsedQuestion, all_of, any_of, columns_of
 
@@ -148,6 +148,8 @@ class _FormReader:
         if self._comparisons > COMPARISONS:
             raise BuilderRefused(path, f"more than {COMPARISONS} comparisons")
         sensor, call = own or self._call(fields, path)
+        if own is None and sensor.starts_job:
+            raise BuilderRefused(f"{path}.sensor", no_filter(sensor))
         wanted = _text(fields.get("column", ""), f"{path}.column")
         column = sensor.column(wanted)
         if wanted and column is None:

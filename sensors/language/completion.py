@@ -113,6 +113,8 @@ def _offers(wish: Wish, before: str, index: NameIndex, groups: tuple[str, ...]) 
 def _sensor_offers(wish: Wish, sought: str, index: NameIndex) -> Iterator[_Offer]:
     parts = sought.split()
     for name, folded, sensor in index.levelled():
+        if wish.compared and sensor.starts_job:
+            continue
         begins = folded.startswith(sought)
         # A name that stands there already is not sought by its words.
         if folded == sought or not (begins or (parts and not wish.settled)):

@@ -125,9 +125,9 @@ class Grammar:
 
     # ------------------------------------------------------------ sensors
 
-    def _named(self) -> _Named:
+    def _named(self, *, compared: bool = False) -> _Named:
         start = self.reader.at
-        found = self.reader.sensor_name()
+        found = self.reader.sensor_name(compared=compared)
         sensor = found.item if found else self._unknown()
         self._name = self._since(start)
         return _Named(sensor, self._call(sensor, self._name))
@@ -205,13 +205,15 @@ class Grammar:
     def _factor(self) -> Filter:
         # A sensor may be called `Not Patched`: names come before the words of the language.
         start = self.reader.at
-        if self.reader.sensor_name() is not None:
+        if self.reader.sensor_name(compared=True) is not None:
             self.reader.move(start)
             return self._comparison_of_sensor()
         return self._negation_or_group(self._factor) or self._comparison_of_sensor()
 
     def _comparison_of_sensor(self) -> Filter:
-        sensor, call = self._named()
+        sensor, call = self._named(compared=True)
+        if sensor.starts_job:
+            self._object(no_filter(sensor), self._name)
         column = None
         if self.reader.accept(":"):
             column = self.reader.column_name(sensor.columns)
@@ -360,6 +362,11 @@ class Grammar:
     def _since(self, start: int) -> Span:
         said = self.reader.text[start : self.reader.at].rstrip()
         return Span(said, start, start + len(said))
+
+
+def no_filter(heavy: SensorDefinition) -> str:
+    """Say why a sensor that starts a job cannot decide which endpoints answer."""
+    return f"“{heavy.name}” starts a job: no endpoint can be chosen by it"
 
 
 def _chosen(columns: Sequence[Column], name: str | None) -> Sequence[Column]:

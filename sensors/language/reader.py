@@ -53,8 +53,8 @@ class Kind(StrEnum):
 class Wish(NamedTuple):
     """Something that was asked for at a place; `words` are the texts that would have done.
 
-    For a sensor there are none: all of them would. `details` explain the words. `settled` is set
-    when it stood there.
+    For a sensor there are none: all of them would, but of `compared` ones only those that answer at
+    once. `details` explain the words. `settled` is set when it stood there.
     """
 
     at: int
@@ -62,6 +62,7 @@ class Wish(NamedTuple):
     words: tuple[str, ...]
     details: tuple[str, ...] = ()
     settled: bool = False
+    compared: bool = False
 
 
 class Span(NamedTuple):
@@ -95,7 +96,7 @@ class Reader:
         if not any(self._take(word) for word in words):
             raise self.unexpected()
 
-    def sensor_name(self) -> Found[SensorDefinition] | None:
+    def sensor_name(self, *, compared: bool = False) -> Found[SensorDefinition] | None:
         """Take the longest known name that stands here; None when there is none."""
         found: Found[SensorDefinition] | None
         if (quoted := QUOTED.match(self.text, self.at)) is not None:
@@ -103,7 +104,7 @@ class Reader:
             found = Found(sensor, quoted.end()) if sensor else None
         else:
             found = self.index.tree.longest_at(self.text, self.at)
-        self._wish(Kind.SENSOR, settled=found is not None)
+        self._wish(Kind.SENSOR, settled=found is not None, compared=compared)
         if found is not None:
             self.move(found.end)
         return found
@@ -222,9 +223,14 @@ class Reader:
         return tuple(dict.fromkeys(named))
 
     def _wish(
-        self, kind: Kind, *words: str, details: tuple[str, ...] = (), settled: bool = False
+        self,
+        kind: Kind,
+        *words: str,
+        details: tuple[str, ...] = (),
+        settled: bool = False,
+        compared: bool = False,
     ) -> None:
-        self.wishes.append(Wish(self.at, kind, words, details, settled))
+        self.wishes.append(Wish(self.at, kind, words, details, settled, compared))
 
     def _take(self, word: str) -> bool:
         found = _keyword(word).match(self.text, self.at)

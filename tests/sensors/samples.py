@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sensors.definitions import Column, Parameter, ParameterType, SensorDefinition, ValueType
+from sensors.definitions import (
+    JOB_COLUMNS,
+    JOB_PARAMETER,
+    Column,
+    Cost,
+    Parameter,
+    ParameterType,
+    SensorDefinition,
+    ValueType,
+)
 from sensors.language import NameIndex
 
 
@@ -61,4 +70,14 @@ SENSORS = (
     sensor("Everything", *EVERY_TYPE),
 )
 INDEX = NameIndex(SENSORS)
+HEAVY = SensorDefinition(
+    key="search_disk",
+    name="Search Disk",
+    description="Looks through everything.",
+    category="Samples",
+    columns=JOB_COLUMNS,
+    parameters=(JOB_PARAMETER,),
+    cost=Cost.HEAVY,
+)
+INDEX_WITH_HEAVY = NameIndex((*SENSORS, HEAVY))
 BY_NAME = {item.name: item for item in SENSORS}

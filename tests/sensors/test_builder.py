@@ -21,7 +21,7 @@ from sensors.language import (
     to_text,
 )
 from sensors.language.parser import COMPARISONS, DEPTH, SELECTIONS
-from tests.sensors.samples import INDEX
+from tests.sensors.samples import INDEX, INDEX_WITH_HEAVY
 from tests.sensors.strategies import filters, texts, wanted
 
 LINUX = {"sensor": "Is Linux", "operator": "is", "value": "true"}
@@ -92,6 +92,20 @@ class TestReading:
 
     def test_keeps_negations(self) -> None:
         assert isinstance(filter_from_json({"op": "not", "parts": [LINUX]}, INDEX), Not)
+
+
+class TestSensorThatStartsAJob:
+    def test_may_be_selected_and_its_rows_chosen_but_no_endpoint(self) -> None:
+        chosen = {"column": "State", "operator": "is", "value": "started"}
+        form = {"sensor": "Search Disk", **chosen}
+
+        question_from_json(
+            {"selections": [{"sensor": "Search Disk", "only": chosen}]}, INDEX_WITH_HEAVY
+        )
+        with pytest.raises(BuilderRefused) as caught:
+            question_from_json(asked(filter={"op": "not", "parts": [form]}), INDEX_WITH_HEAVY)
+
+        assert caught.value.path == "filter.parts[0].sensor"
 
 
 class TestRefusals:

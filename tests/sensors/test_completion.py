@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensors.language import Completion, NameIndex, QuestionRefused, complete, parse_question
 from sensors.language.completion import CHOICES
-from tests.sensors.samples import INDEX, SENSORS, sensor
+from tests.sensors.samples import INDEX, INDEX_WITH_HEAVY, SENSORS, sensor
 
 FROM = " from all machines"
 
@@ -34,6 +34,19 @@ class TestSensors:
 
         assert {"Computer Name", "Host Name", "Not Patched"} <= set(offered)
         assert "Installed Application Exists[" in offered
+
+    def test_that_start_jobs_are_not_offered_in_a_filter(self) -> None:
+        offered = {}
+        for text in (
+            "Get ",
+            "Get Is Linux from all machines with not ",
+            "Get Sea",
+            "Get x with Sea",
+        ):
+            completion = complete(text, len(text), INDEX_WITH_HEAVY)
+            offered[text] = "Search Disk" in {choice.text for choice in completion.choices}
+
+        assert list(offered.values()) == [True, False, True, False]
 
     @pytest.mark.parametrize(
         ("text", "names"),

@@ -8,7 +8,7 @@ from protocol.questions import AllOf, AnyOf, Comparison, Filter, Not, SensorCall
 from sensors.definitions import Column, ValueType
 from sensors.exceptions import QuestionRefused
 from sensors.language import NameIndex, ParsedQuestion, ResultColumn, parse_filter, parse_question
-from tests.sensors.samples import BY_NAME, INDEX, SENSORS, sensor
+from tests.sensors.samples import BY_NAME, INDEX, INDEX_WITH_HEAVY, SENSORS, sensor
 
 
 def ask(text: str) -> ParsedQuestion:
@@ -138,6 +138,19 @@ class TestNames:
 
         assert (error.column, error.length) == (23, 4)
         assert "did you mean “Running Processes with Hash”?" in error.message
+
+    @pytest.mark.parametrize("filtered", ["Search Disk", 'Is Linux is true and not "Search Disk"'])
+    def test_of_jobs_are_refused_in_a_filter(self, filtered: str) -> None:
+        text = f"Get Search Disk from all machines with {filtered} containing x"
+
+        with pytest.raises(QuestionRefused) as refusal:
+            parse_question(text, INDEX_WITH_HEAVY)
+
+        error = refusal.value
+        marked = text[error.column - 1 : error.column - 1 + error.length]
+        assert marked.strip('"') == "Search Disk"
+        assert error.column > text.index("with")
+        assert "starts a job" in error.message
 
     def test_behind_a_parenthesis_suggest_nothing(self) -> None:
         error = refused('Get Computer Name from all machines with Is Linux is "x" Linux')
