@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from console.core.exceptions import Unavailable
 from console.core.private_files import make_private_directory, write_private_file
@@ -43,6 +44,20 @@ def read_or_create_secret(name: str, *, keys_directory: Path, environment: str) 
             f"the key file {key_file} cannot be used: {error.strerror}; "
             "set VEDETTE_DATA to a place that you can write to"
         ) from error
+
+
+def url_without_secrets(url: str) -> str:
+    """Return the address that can be shown: without user, password and query, which may hold one.
+
+    Of text that is no address, nothing is shown.
+    """
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "an address that cannot be read"
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}"
 
 
 def _read_or_create(key_file: Path) -> str:

@@ -17,7 +17,7 @@ from console.certificates import authority, tls
 from console.certificates.services import create_enrolment_token
 from console.certificates.signing import ensure_signing_key
 from console.core.actor import Actor
-from console.core.secrets import read_secret
+from console.core.secrets import read_secret, url_without_secrets
 from console.supervisor import startup
 from console.supervisor.narration import Narrator
 from console.supervisor.programs import (
@@ -48,9 +48,12 @@ class Launch:
         began = time.monotonic()
         step = self._narrator.step
         now = timezone.now()
+        wanted_password = read_secret("VEDETTE_ADMIN_PASSWORD")
+        # No program needs it, and a program's environment can be read for as long as it runs.
+        os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
         startup.check_ports_are_free()
         if "REDIS_URL" in os.environ:
-            self._narrator.say(f"  Redis: {settings.REDIS_URL} (REDIS_URL)")
+            self._narrator.say(f"  Redis: {url_without_secrets(settings.REDIS_URL)} (REDIS_URL)")
         else:
             with step(f"Starting Valkey ({valkey_server_path()})"):
                 self._supervisor.start(valkey())
@@ -64,12 +67,7 @@ class Launch:
             ensure_signing_key(now)
         with step("Preparing pages"):
             startup.prepare_static_files()
-        password = ensure_first_administrator(
-            password=read_secret("VEDETTE_ADMIN_PASSWORD"), actor=ACTOR, now=now
-        )
-        # No program needs it from here on, and a program's environment can be read for as long
-        # as it runs.
-        os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
+        password = ensure_first_administrator(password=wanted_password, actor=ACTOR, now=now)
         programs = console_programs()
         with step(f"Starting {', '.join(program.name for program in programs)}"):
             for program in programs:

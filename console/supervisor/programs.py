@@ -28,6 +28,11 @@ SECRET_VARIABLES: Final = frozenset(
 )
 
 
+def environment_without_secrets() -> dict[str, str]:
+    """Return what a program may inherit that has no business with the console's secrets."""
+    return {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
+
+
 def valkey_server_path() -> str:
     """Find the embedded server: the one in the wheel, else one on PATH.
 
@@ -61,7 +66,9 @@ def valkey() -> Program:
         "save": "",
     }
     arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
-    return Program("valkey", [valkey_server_path(), *arguments], directory)
+    return Program(
+        "valkey", [valkey_server_path(), *arguments], directory, withheld=SECRET_VARIABLES
+    )
 
 
 def _claim_socket_directory(folder: Path) -> None:

@@ -25,7 +25,11 @@ from django.core.management import call_command
 
 from console.core.private_files import make_private_directory
 from console.supervisor.exceptions import AlreadyRunning, CannotStart, PortTaken
-from console.supervisor.programs import agent_command, agent_home
+from console.supervisor.programs import (
+    agent_command,
+    agent_home,
+    environment_without_secrets,
+)
 
 AGENT_TOKEN_LIFETIME_MINUTES = 10
 
@@ -160,7 +164,13 @@ def enrol_agent(*, authority: Path, token: str) -> None:
     )
     try:
         result = subprocess.run(  # noqa: S603 - our own agent
-            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60, check=False
+            command,
+            cwd=settings.BASE_DIR,
+            env=environment_without_secrets(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     finally:
         token_file.unlink()

@@ -8,7 +8,7 @@ import pytest
 
 from console.core.exceptions import Unavailable
 from console.core.private_files import is_private
-from console.core.secrets import read_or_create_secret, read_secret
+from console.core.secrets import read_or_create_secret, read_secret, url_without_secrets
 
 NAME = "VEDETTE_TEST_SECRET"
 
@@ -74,3 +74,18 @@ class TestSecrets:
 
         read = read_or_create_secret("a.key", keys_directory=tmp_path, environment=NAME)
         assert read == "another program's"
+
+
+class TestUrlWithoutSecrets:
+    @pytest.mark.parametrize(
+        ("url", "shown"),
+        [
+            ("redis://:s3cret@redis.example:6379/0", "redis://redis.example:6379/0"),
+            ("rediss://ada:s3cret@[2001:db8::1]/1", "rediss://[2001:db8::1]/1"),
+            ("unix:///run/redis.sock?db=0&password=s3cret", "unix:///run/redis.sock"),
+            ("redis://:s3cret@redis.example:many/0", "an address that cannot be read"),
+            ("redis://[s3cret", "an address that cannot be read"),
+        ],
+    )
+    def test_shows_where_and_not_with_what(self, url: str, shown: str) -> None:
+        assert url_without_secrets(url) == shown

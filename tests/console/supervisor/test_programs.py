@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.test import override_settings
 
+from console.supervisor import startup
 from console.supervisor.exceptions import CannotStart
 from console.supervisor.process import Program, SupervisedProcess
 from console.supervisor.programs import SECRET_VARIABLES, agent, valkey
 
 
-class TestTheAgent:
-    def test_does_not_get_the_consoles_secrets(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class TestWhatNeedsNoSecrets:
+    @pytest.mark.parametrize("described", [agent, valkey])
+    def test_gets_none_of_the_consoles(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        described: Callable[[], Program],
     ) -> None:
         for name in SECRET_VARIABLES:
             monkeypatch.setenv(name, "classified")
         monkeypatch.setenv("OTHER", "kept")
         shows = (sys.executable, "-c", "import os; print(os.environ)")
-        program = Program("agent", shows, tmp_path, withheld=agent().withheld)
-        running = SupervisedProcess(program, log_path=tmp_path / "agent.log")
+        with override_settings(DATA_DIR=tmp_path, VALKEY_SOCKET=tmp_path / "run" / "valkey.sock"):
+            program = Program("probe", shows, tmp_path, withheld=described().withheld)
+        running = SupervisedProcess(program, log_path=tmp_path / "probe.log")
 
         running.start(now=0.0)
         while running.exit_code is None:
@@ -31,6 +38,21 @@ class TestTheAgent:
         said = running.last_lines()
         assert "kept" in said
         assert "classified" not in said
+
+    def test_nor_does_the_agent_that_enrols(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fails = [sys.executable, "-c", "import os, sys; sys.exit(str(os.environ))"]
+        monkeypatch.setattr(startup, "agent_command", lambda *_: fails)
+        monkeypatch.setenv("REDIS_URL", "classified")
+        monkeypatch.setenv("OTHER", "kept")
+        (tmp_path / "run").mkdir()
+
+        with override_settings(DATA_DIR=tmp_path), pytest.raises(CannotStart) as refused:
+            startup.enrol_agent(authority=tmp_path / "authority.pem", token="once")
+
+        assert "kept" in str(refused.value)
+        assert "classified" not in str(refused.value)
 
 
 class TestValkeysSocket:
