@@ -71,12 +71,23 @@ def _rows(
     labels = [column["label"] for column in question["columns"]]
     if by_endpoint:
         found = console.pages(f"questions/{question['id']}/endpoint-rows/", limit=_ROWS_AT_ONCE)
-        return ["Endpoint", *labels, "Count"], (
+        return _distinct(["Endpoint", *labels, "Count"]), (
             [row["host_name"], *row["values"], str(row["count"])] for row in found
         )
-    return [*labels, "Count"], (
+    return _distinct([*labels, "Count"]), (
         [*row["values"], str(row["count"])] for row in _merged_rows(console, question)
     )
+
+
+def _distinct(titles: list[str]) -> list[str]:
+    """Number titles that came before, as the console's files do: an answer may have a Count."""
+    made: list[str] = []
+    for title in titles:
+        number = 1
+        while (label := title if number == 1 else f"{title} ({number})") in made:
+            number += 1
+        made.append(label)
+    return made
 
 
 def _merged_rows(console: Console, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
