@@ -1,6 +1,6 @@
 """Ask a question, wait for its answer, write it.
 
-Exit codes: 0 everybody answered, 3 somebody did not, 130 interrupted.
+Exit codes: 0 everybody answered in full, 3 somebody did not, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ def ask(console: Console, wish: Wish, streams: Streams) -> int:
     except KeyboardInterrupt:
         return _interrupted(console, question, streams)
     silent = progress["asked"] - progress["answered"] - progress["not_matching"]
+    is_missing = bool(silent or progress["answered_in_part"])
     streams.say(_summary(progress))
-    if wish.unanswered and silent:
+    if wish.unanswered and is_missing:
         _tell_unanswered(console, question, streams)
-    return SOME_MISSING if silent else ALL_ANSWERED
+    return SOME_MISSING if is_missing else ALL_ANSWERED
 
 
 def _pose(console: Console, wish: Wish) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _tell_unanswered(console: Console, question: dict[str, Any], streams: Stream
         [each["host_name"], each["reason"], each["since"] or ""]
         for each in console.pages(f"questions/{question['id']}/unanswered/", limit=1000)
     ]
-    streams.say(table(["No answer from", "Why", "Last heard"], rows).rstrip("\n"))
+    streams.say(table(["No full answer from", "Why", "Last heard"], rows).rstrip("\n"))
 
 
 def _summary(progress: dict[str, Any]) -> str:
@@ -110,6 +111,8 @@ def _summary(progress: dict[str, Any]) -> str:
     parts = [f"{answered} of {progress['asked']} answered"]
     for key, word in (
         ("not_matching", "of them not matching"),
+        ("answered_in_part", "of them in part"),
+        ("rows_left_out", "rows left out"),
         ("failed", "failed"),
         ("expired", "expired"),
         ("cancelled", "cancelled"),

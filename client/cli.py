@@ -19,10 +19,10 @@ Command = Callable[[argparse.Namespace, Streams], int]
 
 EPILOG: Final = """\
 exit codes:
-  0    done; of `ask`: every endpoint that was asked has answered
+  0    done; of `ask`: every endpoint that was asked has answered in full
   1    refused or failed; the reason is on standard error
   2    wrong usage
-  3    of `ask`: somebody did not answer (--unanswered says who, and why)
+  3    of `ask`: somebody did not, or in part (--unanswered says who, and why)
   130  interrupted
 
 environment:
@@ -101,7 +101,7 @@ def _add_ask(words: Any) -> None:
     ask.add_argument(
         "--unanswered",
         action="store_true",
-        help="say (standard error) who did not answer, and why",
+        help="say (standard error) who did not answer or only in part, and why",
     )
     ask.add_argument(
         "--raw",

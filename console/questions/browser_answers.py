@@ -7,7 +7,6 @@ it shows to the reach in which the user sees its answers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -34,9 +33,9 @@ from console.questions.grid_sql import ColumnFilter, SortBy
 from console.questions.models import Question
 from console.questions.selectors import (
     Unanswered,
+    all_unanswered,
     progress,
     question_for,
-    unanswered,
     viewing_reach,
 )
 from console.questions.selectors import cursor_of as unanswered_cursor_of
@@ -48,7 +47,6 @@ UNANSWERED_AT_ONCE: Final = 200
 CHARTED: Final = 20
 # What stands behind the charted values is added up as long as it is not too much to read.
 _ADDED_UP: Final = 20_000
-_READ_AT_ONCE: Final = 500
 
 
 class _View(msgspec.Struct):
@@ -184,17 +182,16 @@ def show_endpoint_rows(request: HttpRequest, question_id: UUID) -> dict[str, Any
 @require_safe
 @json_view()
 def show_unanswered(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
-    """List endpoints that did not answer, and why; `kind` leaves one sort of reasons."""
+    """List endpoints that did not answer in full, and why; `kind` leaves one sort of reasons."""
     question, reach = seen_by(request, question_id)
     kind, after = request.GET.get("kind", ""), request.GET.get("after", "")
     page: list[Unanswered] = []
     following = ""
-    for each in _all_unanswered(question, reach, after):
+    for each in all_unanswered(question, reach, kind=kind, after=after):
         if len(page) == UNANSWERED_AT_ONCE:
             following = unanswered_cursor_of(page[-1])
             break
-        if not kind or each.kind == kind:
-            page.append(each)
+        page.append(each)
     return {"endpoints": [_unanswered_json(each) for each in page], "next": following}
 
 
@@ -264,14 +261,6 @@ def _compared(
     if earlier is None:
         raise InvalidInput("There is no such earlier answer to the same question.")
     return question, earlier, comparing_reach(user_of(request), question, earlier)
-
-
-def _all_unanswered(question: Question, reach: Reach, after: str) -> Iterator[Unanswered]:
-    while page := unanswered(question, reach, after=after, limit=_READ_AT_ONCE):
-        yield from page
-        if len(page) < _READ_AT_ONCE:
-            return
-        after = unanswered_cursor_of(page[-1])
 
 
 def _unanswered_json(each: Unanswered) -> dict[str, Any]:

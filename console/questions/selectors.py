@@ -7,7 +7,7 @@ and nothing tells how many others there are.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,8 @@ from uuid import UUID
 
 import redis
 import structlog
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
 
 from console.access.content import content_sets_of
 from console.access.models import User
@@ -34,24 +35,45 @@ ASK_CAPABILITY: Final = "question.ask"
 
 State = QuestionTarget.State
 
+PARTIAL: Final = "partial"
+KINDS: Final = (
+    "offline",
+    "received",
+    "sent",
+    "too-old",
+    "failed",
+    PARTIAL,
+    "revoked",
+    "expired",
+    "cancelled",
+)
+# What an agent says beside rows is which of its sensors failed.
+_IN_PART: Final = Q(state=State.ANSWERED) & (~Q(reason="") | Q(cut__gt=0))
+_READ_AT_ONCE: Final = 500
+
 TOO_OLD: Final = "The agent is too old to answer questions: update it."
 REVOKED: Final = "The endpoint was cut off."
 NEVER_SEEN: Final = "The endpoint was never online."
 OFFLINE: Final = "The endpoint is offline."
 WORKING: Final = "It received the question and has not answered yet."
 NOT_SENT: Final = "It is online, and the question is on its way."
+LEFT_OUT: Final = "It had more rows than an answer holds: {count:,} were left out."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a question is, counted over the endpoints in reach.
 
-    `waiting_online` and `waiting_offline` are what WAITING is made of now; both are None when
-    nobody can tell, because Redis does not answer.
+    `answered_in_part` of those that answered: some of the sensors failed there, or it had more rows
+    than an answer holds; `rows_left_out` adds the latter up. `waiting_online` and
+    `waiting_offline` are what WAITING is made of now; both are None when nobody can tell, because
+    Redis does not answer.
     """
 
     asked: int
     answered: int
+    answered_in_part: int
+    rows_left_out: int
     not_matching: int
     failed: int
     expired: int
@@ -64,10 +86,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """One endpoint without an answer, and why as a sentence. `kind` sorts the reasons.
+    """One endpoint without an answer, or with a part of one, and why. `kind` sorts the reasons.
 
-    `kind` is `offline`, `received`, `sent`, `too-old`, `failed`, `revoked`, `expired` or
-    `cancelled`; `since` is when the endpoint was last heard, where that matters.
+    `kind` is one of `KINDS`, `reason` one sentence or more lines of them; `since` is when the
+    endpoint was last heard, where that matters.
     """
 
     endpoint_id: UUID
@@ -75,6 +97,7 @@ class Unanswered:
     kind: str
     reason: str
     since: datetime | None = None
+    rows_left_out: int = 0
 
 
 def visible_questions(user: User) -> QuerySet[Question]:
@@ -148,6 +171,7 @@ def progress(question: Question, reach: Reach, *, now: datetime) -> Progress:
     return Progress(
         asked=sum(counts.values()),
         answered=counts[State.ANSWERED],
+        **_partial_of(question, reach),
         not_matching=counts[State.NOT_MATCHING],
         failed=counts[State.FAILED],
         expired=counts[State.EXPIRED],
@@ -162,14 +186,14 @@ def progress(question: Question, reach: Reach, *, now: datetime) -> Progress:
 def unanswered(
     question: Question, reach: Reach, *, after: str = "", limit: int = 500
 ) -> list[Unanswered]:
-    """List endpoints in reach that gave no answer, by host name, and why.
+    """List endpoints in reach that gave no answer or a part of one, by host name, and why.
 
     `after` continues behind a former list: the host name and the id of its last endpoint, joined
     by a slash (`cursor_of`).
     """
     targets = reach.endpoints(
-        QuestionTarget.objects.filter(question=question).exclude(
-            state__in=(State.ANSWERED, State.NOT_MATCHING)
+        QuestionTarget.objects.filter(question=question).filter(
+            ~Q(state__in=(State.ANSWERED, State.NOT_MATCHING)) | _IN_PART
         ),
         field="endpoint",
     ).select_related("endpoint")
@@ -185,6 +209,17 @@ def unanswered(
     return [_explain(target, online, received) for target in page]
 
 
+def all_unanswered(
+    question: Question, reach: Reach, *, kind: str = "", after: str = ""
+) -> Iterator[Unanswered]:
+    """Yield what `unanswered` lists, page by page; with `kind` only those of one."""
+    while page := unanswered(question, reach, after=after, limit=_READ_AT_ONCE):
+        yield from (each for each in page if not kind or each.kind == kind)
+        if len(page) < _READ_AT_ONCE:
+            return
+        after = cursor_of(page[-1])
+
+
 def cursor_of(last: Unanswered) -> str:
     """Write where a list of unanswered endpoints ended."""
     return f"{last.host_name}/{last.endpoint_id}"
@@ -198,6 +233,14 @@ def _counts_of(question: Question, reach: Reach) -> dict[str, int]:
     targets = reach.endpoints(QuestionTarget.objects.filter(question=question), field="endpoint")
     counts.update(targets.order_by().values_list("state").annotate(Count("pk")))
     return counts
+
+
+def _partial_of(question: Question, reach: Reach) -> dict[str, int]:
+    targets = QuestionTarget.objects.filter(_IN_PART, question=question)
+    found = reach.endpoints(targets, field="endpoint").aggregate(
+        answered_in_part=Count("pk"), rows_left_out=Coalesce(Sum("cut"), 0)
+    )
+    return {name: int(number) for name, number in found.items()}
 
 
 def _waiting_online(question: Question, reach: Reach) -> int | None:
@@ -227,7 +270,10 @@ def _seen_of(question: Question, waiting: Sequence[UUID]) -> tuple[set[UUID], se
 def _explain(target: QuestionTarget, online: set[UUID], received: set[UUID]) -> Unanswered:
     endpoint = target.endpoint
     kind, reason, since = target.state.lower(), target.reason, None
-    if endpoint.revoked_at is not None and target.state != State.FAILED:
+    if target.state == State.ANSWERED:
+        left_out = [LEFT_OUT.format(count=target.cut)] if target.cut else []
+        kind, reason = PARTIAL, "\n".join([*filter(None, [reason]), *left_out])
+    elif endpoint.revoked_at is not None and target.state != State.FAILED:
         kind, reason, since = "revoked", REVOKED, endpoint.revoked_at
     elif target.state == State.WAITING:
         since = endpoint.last_seen_at
@@ -247,6 +293,7 @@ def _explain(target: QuestionTarget, online: set[UUID], received: set[UUID]) -> 
         kind=kind,
         reason=reason,
         since=since,
+        rows_left_out=target.cut if target.state == State.ANSWERED else 0,
     )
 
 

@@ -4,7 +4,8 @@ import { element } from "../console/visible.js";
 import { count } from "./values.js";
 
 const SEGMENTS = [
-  ["answered", "answered"],
+  ["complete", "answered"],
+  ["partial", "answered in part"],
   ["not_matching", "do not match"],
   ["failed", "failed"],
   ["waiting_online", "online, working"],
@@ -12,13 +13,15 @@ const SEGMENTS = [
   ["expired", "no answer in time"],
   ["cancelled", "cancelled"],
 ];
-const SILENT = new Set(["failed", "waiting_online", "waiting_offline", "expired", "cancelled"]);
+const SILENT = new Set(["partial", "failed", "waiting_online", "waiting_offline", "expired", "cancelled"]);
+// Of which kind the endpoints of a segment are in the list of who did not answer; else of several.
+const KINDS = { partial: "partial", failed: "failed", expired: "expired", cancelled: "cancelled", waiting_offline: "offline" };
 
-// `unanswered` of them gave no answer.
-export const unanswered = ({ waiting, failed, expired, cancelled }) => waiting + failed + expired + cancelled;
+// `unanswered` of them gave no answer, or a part of one.
+export const unanswered = ({ waiting, failed, expired, cancelled, answered_in_part: partial }) => waiting + failed + expired + cancelled + partial;
 
 export class Progress {
-  // `opened()` when somebody wants to know who did not answer.
+  // `opened(kind)` when somebody wants to know who did not answer, or only in part.
   constructor({ bar, legend, timeLeft, opened }) {
     Object.assign(this, { bar, legend, timeLeft, opened });
     setInterval(() => this.showTime(), 1000);
@@ -26,7 +29,8 @@ export class Progress {
 
   show(progress) {
     // Without Redis nobody can tell who is online.
-    const parts = progress.waiting_online === null ? { ...progress, waiting_online: 0, waiting_offline: progress.waiting } : progress;
+    const waiting = progress.waiting_online === null ? { waiting_online: 0, waiting_offline: progress.waiting } : {};
+    const parts = { ...progress, partial: progress.answered_in_part, complete: progress.answered - progress.answered_in_part, ...waiting };
     this.progress = parts;
     this.endsAt = Date.now() + parts.seconds_left * 1000;
     const present = SEGMENTS.filter(([name]) => parts[name] > 0);
@@ -37,6 +41,7 @@ export class Progress {
     }));
     this.bar.setAttribute("aria-label", [`${count(parts.asked)} asked`, ...present.map(([name, title]) => `${count(parts[name])} ${title}`)].join(", "));
     this.legend.replaceChildren(element("li", {}, element("strong", { text: count(parts.asked) }), " asked"), ...present.map((segment) => this.legendOf(segment)));
+    if (parts.rows_left_out > 0) this.legend.append(this.leftOut(parts.rows_left_out));
     if (parts.refused > 0) this.legend.append(element("li", { class: "v-muted", title: "Not asked, too late, too many rows, or of another width" }, element("strong", { text: count(parts.refused) }), " refused"));
     this.showTime();
   }
@@ -45,8 +50,15 @@ export class Progress {
     const words = [element("span", { class: `q-swatch is-${name}`, "aria-hidden": "true" }), element("strong", { text: count(this.progress[name]) })];
     if (!SILENT.has(name)) return element("li", {}, ...words, title);
     const button = element("button", { type: "button", title: "Show who, and why", text: title });
-    button.addEventListener("click", () => this.opened());
+    button.addEventListener("click", () => this.opened(KINDS[name] ?? ""));
     return element("li", {}, ...words, button);
+  }
+
+  leftOut(rows) {
+    const title = "These endpoints had more rows than an answer holds: show which";
+    const button = element("button", { type: "button", title, text: `${rows === 1 ? "row" : "rows"} left out` });
+    button.addEventListener("click", () => this.opened("partial"));
+    return element("li", {}, element("span", { class: "q-swatch is-partial", "aria-hidden": "true" }), element("strong", { text: count(rows) }), button);
   }
 
   showTime() {

@@ -33,7 +33,11 @@ const progressBar = new Progress({
   bar: byId("progress-bar"),
   legend: byId("progress-legend"),
   timeLeft: byId("time-left"),
-  opened: () => openTab("unanswered"),
+  opened: (kind) => {
+    silentList.kind = kind;
+    openTab("unanswered");
+    silentList.drawKinds();
+  },
 });
 
 function showProgress() {
@@ -128,8 +132,8 @@ function whyEmpty() {
   if (answered === 0 && waiting > 0 && isOpen) return progress.waiting_online ? "Waiting for the first answer …" : "Every endpoint that was asked is offline. Answers appear here when they come online.";
   if (answered > 0) return `${many(answered, "endpoint")} answered, and none has such a row.`;
   if (other > 0 && failed === 0) return `No endpoint matches: ${many(other, "endpoint")} looked and found the condition not true.`;
-  if (failed > 0) return `${many(failed, "endpoint")} failed: “Did not answer” says why.`;
-  return "Nobody answered: “Did not answer” says why.";
+  if (failed > 0) return `${many(failed, "endpoint")} failed: “Did not answer in full” says why.`;
+  return "Nobody answered: “Did not answer in full” says why.";
 }
 
 function showRefusal(error) {

@@ -1,4 +1,4 @@
-// Who did not answer, and why.
+// Who did not answer, or only in part, and why.
 
 import { element, visible } from "../console/visible.js";
 import { Newest, fetchJson } from "./requests.js";
@@ -9,6 +9,7 @@ const KINDS = {
   received: ["Working", "is-warn"],
   sent: ["On its way", "is-warn"],
   failed: ["Failed", "is-alarm"],
+  partial: ["In part", "is-warn"],
   expired: ["No answer", ""],
   "too-old": ["Agent too old", "is-warn"],
   revoked: ["Revoked", "is-alarm"],
@@ -25,9 +26,9 @@ export class UnansweredList {
   // Offer the reasons that there can be.
   drawKinds(progress = this.progress) {
     this.progress = progress;
-    const { failed, expired, cancelled, waiting_online: online, waiting_offline: offline } = progress;
+    const { failed, answered_in_part: partial, expired, cancelled, waiting_online: online, waiting_offline: offline } = progress;
     const possible = {
-      offline, received: online, sent: online, failed, expired, cancelled,
+      offline, received: online, sent: online, failed, partial, expired, cancelled,
       "too-old": offline || failed, revoked: offline || expired,
     };
     const kinds = ["", ...Object.keys(KINDS).filter((kind) => possible[kind] !== 0 || kind === this.kind)];
@@ -57,7 +58,7 @@ export class UnansweredList {
 
   draw({ endpoints, next }, isFirst) {
     if (isFirst && endpoints.length === 0) {
-      this.place.replaceChildren(element("p", { class: "v-empty q-padded", text: this.kind ? "Nobody, for this reason." : "Everybody answered." }));
+      this.place.replaceChildren(element("p", { class: "v-empty q-padded", text: this.kind ? "Nobody, for this reason." : "Everybody answered in full." }));
       return;
     }
     if (isFirst) {
@@ -81,9 +82,11 @@ export class UnansweredList {
       {},
       element("td", {}, this.page.shows_endpoints ? element("a", { class: "v-strong v-link", href: `/endpoints/endpoint/${id}/change/`, text: label }) : element("span", { class: "v-strong", text: label })),
       element("td", {}, element("span", { class: `v-state ${tone}`, text: title })),
-      element("td", { text: visible(reason) }),
+      element("td", { class: "q-why", text: lines(reason) }),
       element("td", {}, since ? element("time", { datetime: since, class: "v-instant", text: utc(since) }) : "–", since ? element("span", { class: "v-help", text: ` ${ago(since)}` }) : null),
     );
   }
 }
 
+// Each sensor that failed has its own line.
+const lines = (text) => text.split("\n").map(visible).join("\n");

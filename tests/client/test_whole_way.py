@@ -251,7 +251,7 @@ class TestAsk:
     def test_says_who_did_not_answer_and_why(self, logged_in: Running) -> None:
         called = logged_in.call("ask", TEXT, "--unanswered")
 
-        assert "No answer from" in called.said
+        assert "No full answer from" in called.said
         assert "never online" in called.said
 
     def test_writes_csv_that_no_spreadsheet_runs(self, logged_in: Running) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from console.questions.api.question_serializers import ColumnSerializer
+from console.questions.selectors import KINDS
 
 VALUES_HELP = "Texts, one for each column. An endpoint's word: escape it when you show it."
 
@@ -51,17 +52,16 @@ class GivenBySerializer(serializers.Serializer[Any]):
 
 
 class UnansweredSerializer(serializers.Serializer[Any]):
-    """An endpoint without an answer, and why."""
+    """An endpoint without an answer, or with a part of one (`partial`), and why."""
 
     endpoint = serializers.UUIDField(source="endpoint_id")
     host_name = serializers.CharField()
-    kind = serializers.ChoiceField(
-        ("offline", "received", "sent", "too-old", "failed", "revoked", "expired", "cancelled")
-    )
+    kind = serializers.ChoiceField(KINDS)
     reason = serializers.CharField()
     since = serializers.DateTimeField(
         allow_null=True, help_text="When the endpoint was last heard, where that matters."
     )
+    rows_left_out = serializers.IntegerField(help_text="How many rows its answer did not hold.")
 
 
 class _PageSerializer(serializers.Serializer[Any]):

@@ -150,7 +150,7 @@ class AnswerViewSet(QuestionResource):
 
     @extend_schema(parameters=[PageWantedSerializer], responses=UnansweredPageSerializer)
     def unanswered(self, request: Request, pk: UUID) -> Response:
-        """List the endpoints that gave no answer, by host name, each with the reason."""
+        """List the endpoints that gave no answer or a part of one, by host name, and why."""
         question = self.question(pk)
         sent = checked(PageWantedSerializer(data=request.query_params))
         reach = viewing_reach(self.user(), question)

@@ -158,6 +158,10 @@ class ProgressSerializer(serializers.Serializer[Any]):
 
     asked = serializers.IntegerField()
     answered = serializers.IntegerField()
+    answered_in_part = serializers.IntegerField(
+        help_text="Of those that answered: where a sensor failed, or rows were left out."
+    )
+    rows_left_out = serializers.IntegerField()
     not_matching = serializers.IntegerField()
     failed = serializers.IntegerField()
     expired = serializers.IntegerField()

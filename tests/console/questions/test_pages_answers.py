@@ -169,6 +169,21 @@ class TestUnanswered:
         assert len(get(page, f"{address}?kind=offline").json()["endpoints"]) == 2
         assert get(page, f"{address}?kind=nonsense").json()["endpoints"] == []
 
+    def test_names_answers_in_part(self, page: Client, admin: User) -> None:
+        (endpoint_id,) = scene.endpoints(1)
+        question = scene.asked(admin)
+        rows = [("web", "")]
+        record_answers([scene.answer(question, endpoint_id, rows, failures=[NO_SYSTEMD], cut=3)])
+        address = f"/questions/{question.pk}/"
+
+        (found,) = get(page, f"{address}unanswered/?kind=partial").json()["endpoints"]
+        progress = get(page, f"{address}progress/").json()
+
+        assert (found["kind"], found["host_name"]) == ("partial", "host-00000")
+        assert found["reason"].splitlines()[0] == "Computer Name: There is no systemd."
+        assert (progress["answered"], progress["answered_in_part"]) == (1, 1)
+        assert progress["rows_left_out"] == 3
+
     def test_is_counted_live(self, page: Client, admin: User) -> None:
         question = answered_question(admin, 3)
 

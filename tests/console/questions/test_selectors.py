@@ -19,6 +19,7 @@ from console.questions import selectors
 from console.questions.answers import record_answers
 from console.questions.models import Question
 from console.questions.selectors import (
+    all_unanswered,
     cursor_of,
     may_cancel,
     progress,
@@ -220,6 +221,35 @@ class TestUnanswered:
         cancel(question, actor=Actor("ada"), now=scene.NOW)
 
         assert {each.reason for each in unanswered(question, EVERYTHING)} == {"Cancelled by ada."}
+
+    def test_names_who_answered_in_part(self, group: ComputerGroup, ids: list[UUID]) -> None:
+        question = scene.asked(scene.administrator())
+        failure = SensorFailure(name="IP Address", reason="There is no network.")
+        record_answers(
+            [
+                scene.answer(question, ids[0], [("a", "")], failures=[failure]),
+                scene.answer(question, ids[1], [("a", "b")]),
+                scene.answer(question, ids[2], [("a", "c")], failures=[failure], cut=1200),
+            ]
+        )
+
+        found = {each.endpoint_id: each for each in unanswered(question, EVERYTHING)}
+        whole = progress(question, EVERYTHING, now=scene.NOW)
+        cut = progress(question, Reach(group_ids=frozenset({group.pk})), now=scene.NOW)
+
+        assert {each: found[each].kind for each in found} == {
+            ids[0]: "partial",
+            ids[2]: "partial",
+            ids[3]: "offline",
+        }
+        assert found[ids[0]].reason == "IP Address: There is no network."
+        assert "1,200 were left out" in found[ids[2]].reason
+        assert (whole.answered, whole.answered_in_part, whole.rows_left_out) == (3, 2, 1200)
+        assert (cut.answered, cut.answered_in_part, cut.rows_left_out) == (2, 1, 0)
+        partial = [
+            each.endpoint_id for each in all_unanswered(question, EVERYTHING, kind="partial")
+        ]
+        assert partial == [ids[0], ids[2]]
 
     def test_comes_in_pages_and_only_in_reach(self, group: ComputerGroup, ids: list[UUID]) -> None:
         question = scene.asked(scene.administrator())
