@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from agent.sensors.accountfiles import local_users
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.exceptions import SensorFailed, SensorUnavailable
+from agent.sensors.logindatabases import read_lastlog2, read_wtmpdb
 from agent.sensors.loginrecords import (
     LOGIN_PROCESS,
     USER_PROCESS,
@@ -25,7 +27,9 @@ _OPEN: Final = ("run/utmp", "var/run/utmp")
 _SESSIONS: Final = "run/systemd/sessions"
 _HISTORY: Final = "var/log/wtmp"
 _FAILED: Final = "var/log/btmp"
+_HISTORY_DATABASE: Final = "var/lib/wtmpdb/wtmp.db"
 _LAST: Final = "var/log/lastlog"
+_LAST_DATABASE: Final = "var/lib/lastlog/lastlog2.db"
 _MOST_ROWS: Final = 10_000
 _PEOPLE: Final = "user"
 
@@ -68,12 +72,23 @@ def logged_in(context: SensorContext, _parameters: Mapping[str, str]) -> Iterato
 
 def last_logins(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give the last login of each account."""
+    root = context.root
+    _require(root, (_HISTORY, _HISTORY_DATABASE, _LAST, _LAST_DATABASE))
     newest: dict[str, LoginRecord] = {}
     for record in _records(context, _HISTORY):
         if record.kind == USER_PROCESS:
             newest[record.user] = record
+    newest_in_database: dict[str, LoginRecord] = {}
+    for login in read_wtmpdb(root / _HISTORY_DATABASE):
+        newest_in_database.setdefault(login.record.user, login.record)
+    last_in_database = read_lastlog2(root / _LAST_DATABASE)
     for user in local_users(context.root):
-        known = (newest.get(user.name), read_last_login(context.root / _LAST, user.id))
+        known = (
+            newest.get(user.name),
+            newest_in_database.get(user.name),
+            read_last_login(root / _LAST, user.id),
+            last_in_database.get(user.name),
+        )
         records = [record for record in known if record is not None]
         last = max(records, key=lambda record: record.at, default=None)
         yield (
@@ -86,10 +101,14 @@ def last_logins(context: SensorContext, _parameters: Mapping[str, str]) -> Itera
 
 
 def login_history(context: SensorContext, parameters: Mapping[str, str]) -> Iterator[Row]:
-    """Give the logins that wtmp has kept."""
-    if not (context.root / _HISTORY).exists():
-        raise SensorUnavailable("This computer keeps no wtmp.")
-    logins = logins_of(_records(context, _HISTORY))
+    """Give the logins that wtmp, or its database, has kept."""
+    root = context.root
+    _require(root, (_HISTORY, _HISTORY_DATABASE))
+    logins = heapq.merge(
+        logins_of(_records(context, _HISTORY)),
+        read_wtmpdb(root / _HISTORY_DATABASE),
+        key=lambda login: -login.record.at,
+    )
     for login in itertools.islice(logins, most_rows(parameters)):
         record = login.record
         yield (
@@ -127,6 +146,12 @@ def most_rows(parameters: Mapping[str, str]) -> int:
     if not 1 <= most <= _MOST_ROWS:
         raise SensorFailed(f"The most rows are a number from 1 to {_MOST_ROWS}.")
     return most
+
+
+def _require(root: Path, places: Sequence[str]) -> None:
+    """Refuse to say "never" where nobody would have written anything down."""
+    if not any((root / place).exists() for place in places):
+        raise SensorUnavailable(f"This computer keeps none of {', '.join(places)}.")
 
 
 def _records(context: SensorContext, name: str) -> list[LoginRecord]:

@@ -111,9 +111,9 @@ SENSORS: Final = (
     SensorDefinition(
         key="accounts.last_logins",
         name="Last Logins",
-        description="The last login of each local account, by lastlog or wtmp, whichever is "
-        "later. Never used: without an instant. Logs can be wiped, and newer systems may keep "
-        "these records in databases that are not read.",
+        description="The last login of each local account, by lastlog, lastlog2, wtmp or wtmpdb, "
+        "whichever is latest. Never used, as far as those go back: without an instant. Logs can be "
+        "wiped.",
         category=CATEGORY,
         columns=(_USER, _UID, Column("Last Login", ValueType.INSTANT), _TERMINAL, _FROM),
         platforms=(LINUX,),
@@ -123,8 +123,8 @@ SENSORS: Final = (
     SensorDefinition(
         key="accounts.login_history",
         name="Login History",
-        description="Logins that wtmp has kept, newest first, with their end: a logout, a "
-        "restart, or nothing while they are open. The last 8 MiB are read.",
+        description="Logins that wtmp or wtmpdb has kept, newest first, with their end: a logout, "
+        "a restart, or nothing while they are open. The last 8 MiB, or 100,000 rows, are read.",
         category=CATEGORY,
         columns=(
             _USER,

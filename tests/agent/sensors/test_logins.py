@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from agent.sensors.exceptions import SensorFailed, SensorUnavailable
 from agent.sensors.loginrecords import read_records
 from tests.agent.sensors.comparing import printed, program, rows_of, write
+
+AT = 1_714_557_600
+WTMPDB = (
+    "CREATE TABLE wtmp(ID INTEGER PRIMARY KEY, Type INTEGER, User TEXT NOT NULL, Login INTEGER, "
+    "Logout INTEGER, TTY TEXT, RemoteHost TEXT, Service TEXT) STRICT"
+)
+LASTLOG2 = (
+    "CREATE TABLE Lastlog2(Name TEXT PRIMARY KEY, Time INTEGER, TTY TEXT, RemoteHost TEXT, "
+    "Service TEXT)"
+)
+
+INSERTS = {
+    WTMPDB: "INSERT INTO wtmp VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    LASTLOG2: "INSERT INTO Lastlog2 VALUES (?, ?, ?, ?, ?)",
+}
+
+
+def database(path: Path, table: str, *rows: tuple[object, ...]) -> Path:
+    """Make a database as wtmpdb(8) or lastlog2(8) has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as made, made:
+        made.execute(table)
+        made.executemany(INSERTS[table], rows)
+    return path
+
+
+def session(number: int, kind: int, user: str, at: int, until: int | None) -> tuple[object, ...]:
+    micro = 1_000_000
+    ended = until and (AT + until) * micro
+    return (number, kind, user, (AT + at) * micro, ended, f"pts/{number}", "192.0.2.7", "sshd")
+
+
+SESSIONS = (
+    session(1, 1, "reboot", 0, None),
+    session(2, 3, "alice", 10, 20),
+    session(3, 3, "bob", 30, None),
+    session(4, 1, "reboot", 100, 200),
+    session(5, 3, "bob", 110, None),
+    session(6, 1, "reboot", 300, None),
+    session(7, 3, "alice", 310, None),
+)
 
 LINE = "[{kind}] [{pid:05}] [{id:4}] [{user:8}] [{line:12}] [{host:20}] [0.0.0.0        ] [{at}]\n"
 
@@ -67,6 +111,30 @@ class TestLoginHistory:
         path.write_bytes(path.read_bytes() + b"\xff" * 100)
 
         assert len(read_records(path)) == len(HISTORY)
+
+    def test_is_that_of_a_database_where_wtmp_is_one(self, tmp_path: Path) -> None:
+        database(tmp_path / "var/lib/wtmpdb/wtmp.db", WTMPDB, *SESSIONS)
+
+        rows = rows_of("accounts.login_history", tmp_path)
+
+        assert [(row["User"], row["Terminal"], row["End"]) for row in rows] == [
+            ("alice", "pts/7", ""),
+            ("bob", "pts/5", "shutdown"),
+            ("bob", "pts/3", "crash"),
+            ("alice", "pts/2", "logout"),
+        ]
+        assert rows[3]["Logged In"] == "2024-05-01 10:00:10.000+00:00"
+        assert rows[3]["Logged Out"] == "2024-05-01 10:00:20.000+00:00"
+
+    def test_says_when_there_is_none(self, tmp_path: Path) -> None:
+        with pytest.raises(SensorUnavailable, match="keeps none of"):
+            rows_of("accounts.login_history", tmp_path)
+
+    def test_says_when_a_database_is_broken(self, tmp_path: Path) -> None:
+        write(tmp_path, {"var/lib/wtmpdb/wtmp.db": bytes(range(256)) * 30})
+
+        with pytest.raises(SensorFailed, match="cannot be read"):
+            rows_of("accounts.login_history", tmp_path)
 
     def test_survives_noise(self, tmp_path: Path) -> None:
         write(tmp_path, {"var/log/wtmp": bytes(range(256)) * 30})
@@ -154,3 +222,23 @@ class TestLastLogins:
         (row,) = rows_of("accounts.last_logins", tmp_path)
 
         assert row["Last Login"] == "2024-05-02 09:30:00.000+00:00"
+
+    def test_are_those_of_the_databases_of_newer_systems(self, tmp_path: Path) -> None:
+        write(tmp_path, {"etc/passwd": "alice:x:1:1::/:/bin/sh\nbob:x:2:2::/:/b\nd:x:3:3::/:/b\n"})
+        database(tmp_path / "var/lib/wtmpdb/wtmp.db", WTMPDB, *SESSIONS)
+        rows = (("bob", AT + 500, "tty2", None, None), ("d", 0, "tty3", "", ""))
+        database(tmp_path / "var/lib/lastlog/lastlog2.db", LASTLOG2, *rows)
+
+        found = rows_of("accounts.last_logins", tmp_path)
+
+        assert [(row["User"], row["Last Login"][:19], row["Terminal"]) for row in found] == [
+            ("alice", "2024-05-01 10:05:10", "pts/7"),
+            ("bob", "2024-05-01 10:08:20", "tty2"),
+            ("d", "", ""),
+        ]
+
+    def test_are_not_never_where_nobody_wrote_them_down(self, tmp_path: Path) -> None:
+        write(tmp_path, {"etc/passwd": "alice:x:0:0::/:/bin/sh\n"})
+
+        with pytest.raises(SensorUnavailable, match=r"lastlog2\.db"):
+            rows_of("accounts.last_logins", tmp_path)
