@@ -12,8 +12,8 @@ from django.conf import settings
 from console.certificates.tls import server_context
 from console.core.logs import configure_logging
 from console.core.redis import async_client
-from console.gateway.server.doorway import listen
 from console.gateway.server.limits import Limits
+from console.gateway.server.listening import listen
 from console.gateway.server.program import Gateway, run_gateway
 
 # How many more objects than were freed bring a collection about, and how many collections one of

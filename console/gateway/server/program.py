@@ -18,6 +18,7 @@ import structlog
 
 from console.certificates.exceptions import CertificateRefused
 from console.certificates.tls import endpoint_id_from_der
+from console.core.doorway import Doorway
 from console.core.health import keep_reporting
 from console.core.redis import (
     ARRIVALS_CHANNEL,
@@ -34,7 +35,6 @@ from console.gateway.revocation import RevokedCertificates
 from console.gateway.server.attendance import Attendance
 from console.gateway.server.broadcasting import Broadcasting
 from console.gateway.server.delivery import Delivery
-from console.gateway.server.doorway import Doorway
 from console.gateway.server.limits import Limits
 from console.gateway.server.link import EndpointLink
 from console.gateway.server.receipts import Receipts

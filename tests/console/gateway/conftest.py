@@ -16,8 +16,8 @@ import uvloop
 
 from console.certificates.tls import server_context
 from console.core.redis import async_client
-from console.gateway.server.doorway import listen
 from console.gateway.server.limits import Limits
+from console.gateway.server.listening import listen
 from console.gateway.server.program import Gateway
 from tests.fleet_certificates import FleetAuthority
 from tests.simulator import SimulatedEndpoint

@@ -1,4 +1,4 @@
-"""Let peers in: accept, TLS handshake with a client certificate, then a link.
+"""Let peers in: accept, TLS handshake, then a protocol of their own.
 
 Handshakes are counted. When too many are under way, the oldest slow one makes room: a thousand
 peers that never finish cannot keep others out, and a storm of honest ones is worked off in
@@ -13,47 +13,32 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
-
-from console.gateway.server.limits import Limits
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 BACKLOG: Final = 4096
-# Seconds that the kernel holds a connection back until its first byte arrives (Linux).
-DEFER_ACCEPT: Final = 10
 # Seconds to wait when the process has no file descriptor left.
 EXHAUSTED_PAUSE: Final = 0.2
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-def listen(address: str, port: int, limits: Limits) -> socket.socket:
-    """Open the listening socket. Several gateways of one host share the port."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    # Accepted sockets inherit these on Linux: no system calls per connection.
-    _watch_connection(listening, limits)
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER_ACCEPT)
-    listening.bind((address, port))
-    listening.listen(BACKLOG)
-    listening.setblocking(False)
-    return listening
+class HandshakeLimits(Protocol):
+    """How many handshakes may be under way, and for how many seconds."""
 
+    @property
+    def handshakes(self) -> int:
+        """How many at once."""
 
-def _watch_connection(connection: socket.socket, limits: Limits) -> None:
-    """Let the kernel notice a peer that vanished: idle or with bytes under way."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, limits.keepalive_idle)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, limits.keepalive_interval)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, limits.keepalive_count)
-    user_timeout = limits.user_timeout * 1000
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    @property
+    def handshake_patience(self) -> float:
+        """The age above which the oldest makes room when there are as many."""
+
+    @property
+    def handshake_timeout(self) -> float:
+        """The age at which any is given up."""
 
 
 class Doorway:
@@ -63,12 +48,12 @@ class Doorway:
         self,
         listening: socket.socket,
         context: ssl.SSLContext,
-        make_link: Callable[[], asyncio.BufferedProtocol],
-        limits: Limits,
+        make_protocol: Callable[[], asyncio.BaseProtocol],
+        limits: HandshakeLimits,
     ) -> None:
         self._listening = listening
         self._context = context
-        self._make_link = make_link
+        self._make_protocol = make_protocol
         self._limits = limits
         # Handshakes under way and when each began (loop seconds), oldest first.
         self._handshakes: dict[asyncio.Task[None], float] = {}
@@ -92,7 +77,7 @@ class Doorway:
         except OSError as error:
             # The peer went away again, or there is nothing left to accept with.
             if error.errno in _EXHAUSTED:
-                log.warning("gateway.cannot_accept", reason=str(error))
+                log.warning("doorway.cannot_accept", reason=str(error))
                 await asyncio.sleep(EXHAUSTED_PAUSE)
             return None
         return connection
@@ -115,14 +100,14 @@ class Doorway:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                self._make_link,
+                self._make_protocol,
                 connection,
                 ssl=self._context,
                 ssl_handshake_timeout=self._limits.handshake_timeout,
             )
         except (OSError, ssl.SSLError, asyncio.CancelledError) as error:
             # Not logged one by one: whoever reaches the port could fill the disk.
-            log.debug("gateway.handshake_failed", reason=str(error))
+            log.debug("doorway.handshake_failed", reason=str(error))
             connection.close()
             if isinstance(error, asyncio.CancelledError):
                 raise
