@@ -48,8 +48,11 @@ class ReportingScheduler(PersistentScheduler):  # type: ignore[misc] # celery ha
 
 
 def begin(**_: Any) -> None:
-    """Do what `manage.py` does for the other programs."""
+    """Do what `manage.py` does for the other programs: wrong settings end this one, too."""
     begin_program()
+    if wrong := settings.VEDETTE_WRONG_VALUES:
+        # Celery lets this through; any other exception it would only log.
+        raise SystemExit("\n".join(f"vedette: {value.problem} {value.hint}" for value in wrong))
 
 
 def report_worker(**_: Any) -> None:

@@ -21,17 +21,12 @@ from django.urls import reverse_lazy
 from django.utils.functional import SimpleLazyObject
 
 from console.core import places
-from console.core.database import database_from_url
+from console.core.environment import Environment
 from console.core.secrets import read_or_create_secret
 
-
-def _number(name: str, default: int) -> int:
-    return int(os.environ.get(name, default))
-
-
-def _names(name: str, default: str) -> list[str]:
-    return [item.strip() for item in os.environ.get(name, default).split(",") if item.strip()]
-
+_environment = Environment(os.environ)
+# Empty where all is well.
+VEDETTE_WRONG_VALUES = _environment.wrong
 
 # ---------------------------------------------------------------- places
 BASE_DIR = places.BASE_DIR
@@ -39,26 +34,28 @@ DATA_DIR = places.DATA_DIR
 KEYS_DIR = places.KEYS_DIR
 
 # ---------------------------------------------------------------- addresses
-VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS", "127.0.0.1")
-VEDETTE_ENDPOINT_ADDRESS = os.environ.get("VEDETTE_ENDPOINT_ADDRESS", "0.0.0.0")  # noqa: S104 - endpoints come from everywhere; mutual TLS guards the port
+VEDETTE_WEB_ADDRESS = os.environ.get("VEDETTE_WEB_ADDRESS") or "127.0.0.1"
+VEDETTE_ENDPOINT_ADDRESS = os.environ.get("VEDETTE_ENDPOINT_ADDRESS") or "0.0.0.0"  # noqa: S104 - endpoints come from everywhere; mutual TLS guards the port
 # The names and addresses under which endpoints and browsers reach this console; all of them stand
 # in the server certificates. The first is what installers and sessions use. This machine's own are
 # always among them: its agent and the supervisor use them, whatever a user adds.
 _own_names = ("localhost", "127.0.0.1", "::1", VEDETTE_WEB_ADDRESS, VEDETTE_ENDPOINT_ADDRESS)
 VEDETTE_NAMES = [
     name
-    for name in dict.fromkeys((*_names("VEDETTE_NAMES", socket.gethostname()), *_own_names))
+    for name in dict.fromkeys(
+        (*_environment.names("VEDETTE_NAMES", socket.gethostname()), *_own_names)
+    )
     if name not in {"0.0.0.0", "::"}  # noqa: S104 - every address, and no name of one
 ]
 # Addresses or networks of reverse proxies: only their word about who is behind them counts.
-VEDETTE_TRUSTED_PROXIES = _names("VEDETTE_TRUSTED_PROXIES", "")
-VEDETTE_WEB_PORT = _number("VEDETTE_WEB_PORT", 8443)
-VEDETTE_GATEWAY_PORT = _number("VEDETTE_GATEWAY_PORT", 17472)
-VEDETTE_SESSIONS_PORT = _number("VEDETTE_SESSIONS_PORT", 17475)
-VEDETTE_STATUS_PORT = _number("VEDETTE_STATUS_PORT", 17443)
+VEDETTE_TRUSTED_PROXIES = _environment.names("VEDETTE_TRUSTED_PROXIES", "")
+VEDETTE_WEB_PORT = _environment.number("VEDETTE_WEB_PORT", 8443)
+VEDETTE_GATEWAY_PORT = _environment.number("VEDETTE_GATEWAY_PORT", 17472)
+VEDETTE_SESSIONS_PORT = _environment.number("VEDETTE_SESSIONS_PORT", 17475)
+VEDETTE_STATUS_PORT = _environment.number("VEDETTE_STATUS_PORT", 17443)
 
 # ---------------------------------------------------------------- what is kept
-VEDETTE_ANSWERS_KEPT_DAYS = _number("VEDETTE_ANSWERS_KEPT_DAYS", 30)
+VEDETTE_ANSWERS_KEPT_DAYS = _environment.number("VEDETTE_ANSWERS_KEPT_DAYS", 30, lowest=1)
 
 # ---------------------------------------------------------------- Django
 # Made when something is signed for the first time: whoever only reads the settings, as a checker of
@@ -74,7 +71,7 @@ SECRET_KEY = SimpleLazyObject(
 DEBUG = False
 # Browsers write IPv6 addresses in brackets.
 ALLOWED_HOSTS = [f"[{name}]" if ":" in name else name for name in VEDETTE_NAMES]
-CSRF_TRUSTED_ORIGINS = _names("VEDETTE_TRUSTED_ORIGINS", "")
+CSRF_TRUSTED_ORIGINS = _environment.names("VEDETTE_TRUSTED_ORIGINS", "")
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
 AUTH_USER_MODEL = "access.User"
@@ -166,9 +163,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # ---------------------------------------------------------------- database and Redis
 DATABASES = {
-    "default": database_from_url(
-        os.environ.get("DATABASE_URL", ""), default_path=DATA_DIR / "console.sqlite3"
-    )
+    "default": _environment.database("DATABASE_URL", default_path=DATA_DIR / "console.sqlite3")
 }
 
 # A Unix socket's path must fit into 107 bytes; a deep data directory does not.
@@ -177,8 +172,10 @@ if len(str(_socket)) > 107:
     _name = hashlib.sha256(str(DATA_DIR).encode()).hexdigest()[:16]
     _socket = Path(tempfile.gettempdir()) / f"vedette-{_name}" / "valkey.sock"
 VALKEY_SOCKET = _socket
-REDIS_URL = os.environ.get("REDIS_URL", f"unix://{VALKEY_SOCKET}?db=0")
-_is_unix = REDIS_URL.startswith("unix://")
+_redis_url = _environment.secret("REDIS_URL")
+# Whether the supervisor starts a Valkey of its own.
+REDIS_IS_EMBEDDED = not _redis_url
+REDIS_URL = _redis_url or f"unix://{VALKEY_SOCKET}?db=0"
 
 CACHES = {
     "default": {
@@ -270,7 +267,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 REST_KNOX = {
-    "TOKEN_TTL": timedelta(hours=_number("VEDETTE_API_TOKEN_HOURS", 12)),
+    "TOKEN_TTL": timedelta(hours=_environment.number("VEDETTE_API_TOKEN_HOURS", 12, lowest=1)),
     "AUTO_REFRESH": False,
 }
 

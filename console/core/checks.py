@@ -12,6 +12,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from console.core.exceptions import Unavailable
 from console.core.private_files import is_private
 
 _HOST_NAME: Final = re.compile(
@@ -28,9 +29,13 @@ _PORTS: Final = (
 _HIGHEST_PORT: Final = 65535
 _SHORTEST_SECRET: Final = 32
 
+# The tag of the check that programs run which have no time for all of them.
+ENVIRONMENT: Final = "environment"
+
 
 def register_checks() -> None:
     """Let `manage.py check`, and every start, run the checks of this file."""
+    register(check_environment, ENVIRONMENT)
     for check in (
         check_names,
         check_ports,
@@ -40,6 +45,14 @@ def register_checks() -> None:
         check_keys_directory,
     ):
         register(check, Tags.security)
+
+
+def check_environment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Look at the variables whose text could not be used at all."""
+    return [
+        Error(wrong.problem, hint=wrong.hint, id=wrong.check_id)
+        for wrong in settings.VEDETTE_WRONG_VALUES
+    ]
 
 
 def check_names(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
@@ -61,7 +74,7 @@ def check_ports(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[Check
 
 def check_redis(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Look at the address of Redis."""
-    if urlsplit(settings.REDIS_URL).scheme in {"redis", "rediss", "unix"}:
+    if _is_redis(settings.REDIS_URL):
         return []
     return [
         Error(
@@ -101,7 +114,17 @@ def check_trusted_proxies(app_configs: Sequence[AppConfig] | None, **_: Any) -> 
 
 def check_secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Look at the key that signs login sessions."""
-    if len(settings.SECRET_KEY) >= _SHORTEST_SECRET:
+    try:
+        length = len(settings.SECRET_KEY)
+    except Unavailable as refusal:
+        return [
+            Error(
+                f"{refusal}.",
+                hint="See who owns the data directory, and what VEDETTE_SECRET_KEY_FILE names.",
+                id="vedette.E010",
+            )
+        ]
+    if length >= _SHORTEST_SECRET:
         return []
     return [
         Error(
@@ -141,6 +164,15 @@ def _port_errors() -> Iterator[CheckMessage]:
                 id="vedette.E004",
             )
         taken.setdefault(port, name)
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_good_port = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    return has_good_port and parts.scheme in {"redis", "rediss", "unix"}
 
 
 def _is_address(name: str) -> bool:

@@ -7,5 +7,5 @@ from pathlib import Path
 from typing import Final
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
-DATA_DIR: Final = Path(os.environ.get("VEDETTE_DATA", BASE_DIR / "data")).resolve()
+DATA_DIR: Final = Path(os.environ.get("VEDETTE_DATA") or BASE_DIR / "data").resolve()
 KEYS_DIR: Final = DATA_DIR / "keys"

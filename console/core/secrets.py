@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,23 +16,34 @@ from console.core.exceptions import Unavailable
 from console.core.private_files import make_private_directory, write_private_file
 
 
-def read_secret(environment: str) -> str:
+def read_secret(name: str, variables: Mapping[str, str] = os.environ) -> str:
     """Return the secret of this variable, or of the file that `<variable>_FILE` names, or "".
 
-    Raises OSError when the file cannot be read.
+    Raises Unavailable when that file cannot be read or holds nothing.
     """
-    if value := os.environ.get(environment):
+    if value := variables.get(name):
         return value
-    if path := os.environ.get(f"{environment}_FILE"):
-        return Path(path).read_text(encoding="utf-8").strip()
-    return ""
+    path = variables.get(f"{name}_FILE")
+    if not path:
+        return ""
+    try:
+        value = Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Unavailable(
+            f"the file {path}, which {name}_FILE names, cannot be read: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise Unavailable(f"the file {path}, which {name}_FILE names, holds no text") from error
+    if not value:
+        raise Unavailable(f"the file {path}, which {name}_FILE names, is empty")
+    return value
 
 
 def read_or_create_secret(name: str, *, keys_directory: Path, environment: str) -> str:
     """Return the secret called `name`, creating its key file on first use.
 
-    Raises OSError when a file that the environment names cannot be read, and Unavailable when the
-    key file can be neither read nor made.
+    Raises Unavailable when a file that the environment names cannot be read, or the key file can
+    be neither read nor made.
     """
     if value := read_secret(environment):
         return value

@@ -52,12 +52,12 @@ class Launch:
         # No program needs it, and a program's environment can be read for as long as it runs.
         os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
         startup.check_ports_are_free()
-        if "REDIS_URL" in os.environ:
-            self._narrator.say(f"  Redis: {url_without_secrets(settings.REDIS_URL)} (REDIS_URL)")
-        else:
+        if settings.REDIS_IS_EMBEDDED:
             with step(f"Starting Valkey ({valkey_server_path()})"):
                 self._supervisor.start(valkey())
                 self._supervisor.wait_until(startup.valkey_answers, what="Valkey", within=30)
+        else:
+            self._narrator.say(f"  Redis: {url_without_secrets(settings.REDIS_URL)} (REDIS_URL)")
         with step("Preparing the database"):
             call_command("check", fail_level="ERROR", stdout=io.StringIO())
             call_command("migrate", interactive=False, verbosity=0)

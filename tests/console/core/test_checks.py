@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, registry
+from django.utils.functional import SimpleLazyObject
 
 from console.core import checks
+from console.core.environment import Environment
+from console.core.exceptions import Unavailable
 
 Check = Callable[..., list[CheckMessage]]
 
@@ -22,7 +25,7 @@ def test_the_settings_as_they_are_have_nothing_wrong() -> None:
     registered = registry.registry.get_checks()
     own = [check for check in registered if check.__module__ == checks.__name__]
 
-    assert len(own) == 6
+    assert len(own) == 7
     assert [text for check in own for text in check(app_configs=None, databases=None)] == []
 
 
@@ -38,6 +41,7 @@ class TestWrongSettings:
             (checks.check_ports, "VEDETTE_WEB_PORT", 70_000, ["vedette.E003"]),
             (checks.check_ports, "VEDETTE_WEB_PORT", 17472, ["vedette.E004"]),
             (checks.check_redis, "REDIS_URL", "localhost:6379", ["vedette.E005"]),
+            (checks.check_redis, "REDIS_URL", "redis://redis.example:many", ["vedette.E005"]),
             (checks.check_redis, "REDIS_URL", "rediss://redis.example:6379/0", []),
             (checks.check_trusted_proxies, "VEDETTE_TRUSTED_PROXIES", ["proxy"], ["vedette.E006"]),
             (
@@ -55,6 +59,22 @@ class TestWrongSettings:
         setattr(settings, name, value)
 
         assert _ids(check) == expected
+
+    def test_that_could_not_be_used_are_found(self, settings: Any) -> None:
+        environment = Environment({"VEDETTE_WEB_PORT": "abc", "DATABASE_URL": "mysql://db/x"})
+        environment.number("VEDETTE_WEB_PORT", 8443)
+        environment.database("DATABASE_URL", default_path=Path("unused"))
+        settings.VEDETTE_WRONG_VALUES = environment.wrong
+
+        assert _ids(checks.check_environment) == ["vedette.E009", "vedette.E011"]
+
+    def test_include_a_secret_key_that_cannot_be_read(self, settings: Any) -> None:
+        def refuse() -> str:
+            raise Unavailable("the file /nowhere cannot be read")
+
+        settings.SECRET_KEY = SimpleLazyObject(refuse)
+
+        assert _ids(checks.check_secret_key) == ["vedette.E010"]
 
     def test_include_keys_that_others_may_read(self, settings: Any, tmp_path: Path) -> None:
         settings.KEYS_DIR = tmp_path / "keys"

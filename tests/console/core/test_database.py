@@ -40,6 +40,17 @@ class TestDatabaseUrl:
 
         assert settings["CONN_MAX_AGE"] == 0
 
-    def test_of_another_kind_is_refused_with_what_to_write(self) -> None:
-        with pytest.raises(ValueError, match="use postgresql://"):
-            database_from_url("mysql://db/vedette", default_path=DEFAULT)
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("mysql://db/vedette", "begins with 'mysql'"),
+            ("postgresql://db", "names no database"),
+            ("postgresql://ada:s3/cret@db/vedette", "is not an address"),
+            ("postgresql://[s3cret/vedette", "is not an address"),
+        ],
+    )
+    def test_that_is_none_is_refused_without_its_password(self, url: str, reason: str) -> None:
+        with pytest.raises(ValueError, match=reason) as refused:
+            database_from_url(url, default_path=DEFAULT)
+
+        assert "s3" not in str(refused.value)

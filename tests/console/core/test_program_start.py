@@ -7,12 +7,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from celery.signals import beat_init, celeryd_init
 from celery.utils.dispatch import Signal
 
 from console import celery
+from console.core.environment import Environment
 from tests.conftest import REPOSITORY
 
 
@@ -58,8 +60,40 @@ class TestCommand:
             "set VEDETTE_DATA to a place that you can write to\n"
         )
 
+    @pytest.mark.parametrize("command", ["gateway", "web", "ingest"])
+    def test_starts_no_program_with_a_wrong_value(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setenv("VEDETTE_GATEWAY_PORT", "abc")
+
+        with pytest.raises(subprocess.CalledProcessError) as failed:
+            _run("manage.py", command, data=tmp_path / "data")
+
+        assert "vedette.E009" in failed.value.stderr
+        assert "VEDETTE_GATEWAY_PORT is 'abc'" in failed.value.stderr
+        assert "Traceback" not in failed.value.stderr
+
+    def test_takes_an_empty_data_directory_for_the_default(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source = "from console.core import places; print(places.DATA_DIR)"
+        monkeypatch.setenv("VEDETTE_DATA", "")
+
+        said = subprocess.check_output([sys.executable, "-c", source], cwd=REPOSITORY, text=True)
+
+        assert said == f"{REPOSITORY / 'data'}\n"
+
 
 class TestCelery:
+    def test_starts_no_worker_with_a_wrong_value(self, settings: Any) -> None:
+        environment = Environment({"VEDETTE_ANSWERS_KEPT_DAYS": "90d"})
+        environment.number("VEDETTE_ANSWERS_KEPT_DAYS", 30)
+        settings.VEDETTE_WRONG_VALUES = environment.wrong
+
+        # Celery catches every Exception of what it calls here.
+        with pytest.raises(SystemExit, match="VEDETTE_ANSWERS_KEPT_DAYS is '90d'"):
+            celery.begin()
+
     @pytest.mark.parametrize("begins", [celeryd_init, beat_init], ids=["worker", "beat"])
     def test_leaves_its_files_to_their_owner(
         self, tmp_path: Path, usual_umask: None, begins: Signal

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from console.core.checks import ENVIRONMENT
+
 
 class Command(BaseCommand):
     """Becomes the gateway program."""
 
     help = "Hold every endpoint's always-on channel (port VEDETTE_GATEWAY_PORT)."
-    requires_system_checks = ()
+    requires_system_checks = (ENVIRONMENT,)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Replace this process: the gateway needs neither the ORM nor the apps."""
