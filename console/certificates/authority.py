@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
@@ -30,7 +31,8 @@ def ensure_authority(now: datetime) -> Authority:
     """Return the authority that issues, making its key, certificate and row on the first call.
 
     Writes the revocation list, too. Raises `AuthorityMissing` when the database knows an
-    authority whose files are gone: a new one would be trusted by no endpoint.
+    authority whose files are gone, and when they are damaged: a new one would be trusted by no
+    endpoint.
     """
     directory: Path = settings.KEYS_DIR
     with locked_directory(directory):
@@ -47,14 +49,16 @@ def ensure_server_certificate(names: Sequence[str], now: datetime) -> None:
     """See that `server.pem` and `server.key` serve these names; keep them where they do.
 
     A new certificate is made when the names changed, when two thirds of its life are over, or
-    when another authority issued it. The key stays, and with it the pin that installers carry.
+    when another authority issued it, or when it is damaged. The key stays, and with it the pin
+    that installers carry; raises `AuthorityMissing` when it is damaged.
     """
     directory: Path = settings.KEYS_DIR
     with locked_directory(directory):
         issuer = _load_issuer()
-        if _serves_still(directory / tls.SERVER_CERTIFICATE, names, issuer, now=now):
-            return
         key = _read_or_write_key(directory / tls.SERVER_KEY)
+        present = _read_server_certificate(directory / tls.SERVER_CERTIFICATE)
+        if present and _serves_still(present, names, key, issuer, now=now):
+            return
         certificate = issuing.make_server_certificate(
             names,
             key.public_key(),
@@ -114,11 +118,22 @@ def authority_pem() -> str:
 def _load_issuer() -> issuing.Issuer:
     directory: Path = settings.KEYS_DIR
     try:
-        certificate = (directory / tls.AUTHORITY_CERTIFICATE).read_bytes()
+        content = (directory / tls.AUTHORITY_CERTIFICATE).read_bytes()
         key = _read_key(directory / AUTHORITY_KEY)
     except FileNotFoundError as error:
-        raise AuthorityMissing(f"{error.filename} is missing") from error
-    return issuing.Issuer(x509.load_pem_x509_certificate(certificate), key)
+        raise AuthorityMissing(f"{error.filename} is missing: restore it") from error
+    try:
+        certificate = x509.load_pem_x509_certificate(content)
+    except ValueError as error:
+        raise AuthorityMissing(
+            f"{directory / tls.AUTHORITY_CERTIFICATE} is damaged: restore it from a backup"
+        ) from error
+    if certificate.public_key() != key.public_key():
+        raise AuthorityMissing(
+            f"{AUTHORITY_KEY} and {tls.AUTHORITY_CERTIFICATE} in {directory} do not belong "
+            "together: restore both from one backup"
+        )
+    return issuing.Issuer(certificate, key)
 
 
 def _write_new_authority(directory: Path, *, now: datetime) -> None:
@@ -177,28 +192,45 @@ def _write_revocation_list(*, now: datetime) -> None:
     path = settings.KEYS_DIR / tls.REVOCATION_LIST
     content = issuing.make_revocation_list(
         ((int(row.serial_number, 16), row.revoked_at) for row in revoked if row.revoked_at),
-        number=_next_list_number(path),
+        number=_next_list_number(path, now=now),
         issuer=issuer,
         now=now,
     )
     write_private_file(path, content)
 
 
-def _next_list_number(path: Path) -> int:
+def _next_list_number(path: Path, *, now: datetime) -> int:
     if not path.exists():
         return 1
-    extensions = x509.load_pem_x509_crl(path.read_bytes()).extensions
-    return extensions.get_extension_for_class(x509.CRLNumber).value.crl_number + 1
+    try:
+        extensions = x509.load_pem_x509_crl(path.read_bytes()).extensions
+        present = extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (ValueError, x509.ExtensionNotFound):
+        # Damaged, and the list itself comes from the database. Numbers may only grow, and no
+        # console has written a list for every second since 1970.
+        return int(now.timestamp())
+    return present + 1
+
+
+def _read_server_certificate(path: Path) -> x509.Certificate | None:
+    """Return it, or None where a new one is due because there is none that can be read."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _serves_still(
-    path: Path, names: Sequence[str], issuer: issuing.Issuer, *, now: datetime
+    certificate: x509.Certificate,
+    names: Sequence[str],
+    key: issuing.PrivateKey,
+    issuer: issuing.Issuer,
+    *,
+    now: datetime,
 ) -> bool:
-    if not path.exists():
-        return False
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
     return (
         issuing.names_in(certificate) == set(names)
+        and certificate.public_key() == key.public_key()
         and certificate.issuer == issuer.certificate.subject
         and not issuing.needs_renewal(certificate, now=now)
     )
@@ -211,7 +243,10 @@ def _read_or_write_key(path: Path) -> issuing.PrivateKey:
 
 
 def _read_key(path: Path) -> issuing.PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AuthorityMissing(f"{path} is damaged: restore it from a backup") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise AuthorityMissing(f"{path} holds no ECDSA key")
     return key

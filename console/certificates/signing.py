@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
@@ -31,8 +31,8 @@ SIGNING_KEY: Final = "signing.key"
 def ensure_signing_key(now: datetime) -> SigningKey:
     """Return the row of the key that signs, making both on the first call.
 
-    Raises `AuthorityMissing` when the database knows a key whose file is gone: a new one would
-    be trusted by no endpoint, so the administrator restores the file instead.
+    Raises `AuthorityMissing` when the database knows a key whose file is gone, and when the file
+    is damaged: a new one would be trusted by no endpoint, so the administrator restores the file instead.
     """
     directory: Path = settings.KEYS_DIR
     with locked_directory(directory):
@@ -97,7 +97,10 @@ def _signing_key() -> Ed25519PrivateKey:
 
 @lru_cache(maxsize=2)
 def _read_key(path: Path, _changed_at: int) -> Ed25519PrivateKey:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise AuthorityMissing(f"{path} is damaged: restore it from a backup") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise AuthorityMissing(f"{path} holds no Ed25519 key")
     return key

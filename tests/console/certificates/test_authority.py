@@ -60,6 +60,23 @@ class TestAuthority:
         with pytest.raises(AuthorityMissing):
             _issue()
 
+    @pytest.mark.parametrize("name", [authority.AUTHORITY_KEY, tls.AUTHORITY_CERTIFICATE])
+    def test_is_not_replaced_when_a_file_is_damaged(self, keys_directory: Path, name: str) -> None:
+        authority.ensure_authority(NOW)
+        (keys_directory / name).write_bytes(b"\0 what a bad disk left")
+
+        with pytest.raises(AuthorityMissing, match=rf"{name} is damaged: restore it"):
+            authority.ensure_authority(NOW)
+
+    def test_does_not_issue_with_the_key_of_another(self, keys_directory: Path) -> None:
+        authority.ensure_authority(NOW)
+        (keys_directory / authority.AUTHORITY_KEY).write_bytes(
+            issuing.private_key_pem(issuing.new_private_key())
+        )
+
+        with pytest.raises(AuthorityMissing, match="do not belong together"):
+            _issue()
+
 
 class TestServerCertificate:
     def _written(self, keys_directory: Path) -> x509.Certificate:
@@ -72,6 +89,35 @@ class TestServerCertificate:
         authority.ensure_server_certificate(NAMES, NOW)
 
         assert issuing.names_in(self._written(keys_directory)) == set(NAMES)
+
+    def test_is_made_again_when_it_is_damaged(self, keys_directory: Path) -> None:
+        authority.ensure_authority(NOW)
+        authority.ensure_server_certificate(NAMES, NOW)
+        (keys_directory / tls.SERVER_CERTIFICATE).write_bytes(b"damaged")
+
+        authority.ensure_server_certificate(NAMES, NOW)
+
+        assert issuing.names_in(self._written(keys_directory)) == set(NAMES)
+
+    def test_is_made_again_when_its_key_is_lost(self, keys_directory: Path) -> None:
+        authority.ensure_authority(NOW)
+        authority.ensure_server_certificate(NAMES, NOW)
+        first = self._written(keys_directory)
+        (keys_directory / tls.SERVER_KEY).unlink()
+
+        authority.ensure_server_certificate(NAMES, NOW)
+
+        assert self._written(keys_directory).public_key() != first.public_key()
+
+    def test_is_not_made_again_with_another_key_when_the_key_is_damaged(
+        self, keys_directory: Path
+    ) -> None:
+        authority.ensure_authority(NOW)
+        authority.ensure_server_certificate(NAMES, NOW)
+        (keys_directory / tls.SERVER_KEY).write_bytes(b"damaged")
+
+        with pytest.raises(AuthorityMissing, match=r"server\.key is damaged"):
+            authority.ensure_server_certificate(NAMES, NOW)
 
     def test_stays_while_it_serves(self, keys_directory: Path) -> None:
         authority.ensure_authority(NOW)
@@ -167,3 +213,21 @@ class TestRevocation:
         authority.ensure_authority(NOW)
 
         assert len(list(_list(keys_directory))) == 1
+
+
+class TestDamagedRevocationList:
+    @pytest.mark.parametrize("content", [b"", b"damaged", b"-----BEGIN X509 CRL-----\n"])
+    def test_is_written_again_with_a_number_above_every_earlier_one(
+        self, keys_directory: Path, content: bytes
+    ) -> None:
+        authority.ensure_authority(NOW)
+        revoked = _issue()
+        authority.revoke_certificate(revoked, reason="lost", now=NOW)
+        (keys_directory / tls.REVOCATION_LIST).write_bytes(content)
+
+        authority.ensure_authority(NOW)
+
+        rebuilt = _list(keys_directory)
+        assert [f"{entry.serial_number:x}" for entry in rebuilt] == [revoked.serial_number]
+        number = rebuilt.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        assert number > 1_000_000

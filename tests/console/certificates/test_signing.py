@@ -55,3 +55,11 @@ class TestSignedInstructions:
     def test_need_a_key(self, keys_directory: Path) -> None:
         with pytest.raises(AuthorityMissing):
             signing.sealer_for(ReplaceCertificate(address="a:1"), issued_at=1, expires_at=2)
+
+
+def test_a_damaged_signing_key_is_named_and_not_replaced(keys_directory: Path) -> None:
+    signing.ensure_signing_key(NOW)
+    (keys_directory / signing.SIGNING_KEY).write_bytes(b"damaged")
+
+    with pytest.raises(AuthorityMissing, match=r"signing\.key is damaged: restore it"):
+        signing.ensure_signing_key(NOW)
