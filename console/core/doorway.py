@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import resource
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,9 +21,20 @@ import structlog
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 BACKLOG: Final = 4096
+FILES: Final = 65_536
 # Seconds to wait when the process has no file descriptor left.
 EXHAUSTED_PAUSE: Final = 0.2
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def allow_many_connections() -> None:
+    """Let this process open as many files as it may: each connection is one.
+
+    Many systems begin with 1,024, for the sake of programs that could not count further.
+    """
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(files, min(most, FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 class HandshakeLimits(Protocol):

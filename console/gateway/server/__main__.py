@@ -10,6 +10,7 @@ import uvloop
 from django.conf import settings
 
 from console.certificates.tls import server_context
+from console.core.doorway import allow_many_connections
 from console.core.logs import configure_logging
 from console.core.redis import async_client
 from console.gateway.server.limits import Limits
@@ -36,6 +37,7 @@ async def _main() -> None:
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     configure_logging()
+    allow_many_connections()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

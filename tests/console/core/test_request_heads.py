@@ -1,4 +1,4 @@
-"""The heads of requests: strangers send them as long and as slowly as they like."""
+"""Heads and bodies of requests: strangers send them as long and as slowly as they like."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 from console.certificates.tls import server_context
-from console.core.tls_server import HEAD_BYTES, Listener, TlsHttpProtocol
+from console.core.tls_server import BODY_BYTES, HEAD_BYTES, Listener, TlsHttpProtocol
 from tests.console.computers import prepare_console
 from tests.live_console import trusting_context, until
 
@@ -29,10 +29,10 @@ def console(transactional_db: None) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Streams]:
-    """Connect to a server that counts the bytes of each body."""
+async def connected(application: Any = None) -> AsyncIterator[Streams]:
+    """Connect to a server of this application, or to one that counts the bytes of each body."""
     context = server_context(require_client=False, keys_directory=settings.KEYS_DIR)
-    server = Listener(_count, "127.0.0.1", 0, context).server()
+    server = Listener(application or _count, "127.0.0.1", 0, context).server()
     async with asyncio.TaskGroup() as group:
         group.create_task(server.serve())
         await until(lambda: server.started)
@@ -56,6 +56,11 @@ async def _count(_scope: Any, receive: Any, send: Any) -> None:
     headers = [(b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
+
+
+async def _count_late(scope: Any, receive: Any, send: Any) -> None:
+    await asyncio.sleep(1.0)
+    await _count(scope, receive, send)
 
 
 async def _answered(reader: asyncio.StreamReader) -> bytes:
@@ -101,3 +106,43 @@ class TestHeads:
                 # A sign of life, but of no request.
                 writer.write(b"\r\n")
             assert await _is_cut_off(reader)
+
+
+class TestBodies:
+    @pytest.fixture(autouse=True)
+    def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(TlsHttpProtocol, "body_seconds", 0.3)
+
+    @pytest.mark.parametrize("sent", [b"", b"x" * 1000, b"x" * (BODY_BYTES + 1)])
+    async def test_that_do_not_go_on_are_cut_off(self, sent: bytes) -> None:
+        async with connected() as (reader, writer), asyncio.timeout(3):
+            writer.write(REQUEST % 100_000 + sent)
+
+            assert await _is_cut_off(reader)
+
+    async def test_that_trickle_are_cut_off(self) -> None:
+        async with connected() as (reader, writer), asyncio.timeout(3):
+            writer.write(REQUEST % 100_000)
+            ended = asyncio.get_running_loop().create_task(_is_cut_off(reader))
+
+            with contextlib.suppress(OSError):
+                while not ended.done():
+                    writer.write(b"x")
+                    await asyncio.sleep(0.05)
+
+            assert await ended
+
+    async def test_that_go_on_slowly_take_the_time_that_they_take(self) -> None:
+        async with connected() as (reader, writer), asyncio.timeout(10):
+            writer.write(REQUEST % (10 * BODY_BYTES))
+            for _ in range(10):
+                writer.write(b"x" * BODY_BYTES)
+                await asyncio.sleep(0.15)
+
+            assert await _answered(reader) == str(10 * BODY_BYTES).encode()
+
+    async def test_may_wait_for_a_slow_reader(self) -> None:
+        async with connected(_count_late) as (reader, writer), asyncio.timeout(10):
+            writer.write(REQUEST % 2_000_000 + b"x" * 2_000_000)
+
+            assert await _answered(reader) == b"2000000"

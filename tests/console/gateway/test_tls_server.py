@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from console.certificates.tls import fingerprint_of, server_context
-from console.core.tls_server import Listener, RunningServers, serve_listeners
+from console.core.tls_server import Handshakes, Listener, RunningServers, serve_listeners
 from tests.console.gateway.conftest import eventually
+from tests.console.gateway.test_hostile_peers import half_open_connections
 from tests.console_processes import free_port
 from tests.fleet_certificates import FleetAuthority, der_of
 
@@ -48,8 +50,8 @@ class Served:
         return certificate in self.refused
 
 
-@pytest.fixture
-async def served(authority: FleetAuthority) -> AsyncIterator[Served]:
+@asynccontextmanager
+async def serving(authority: FleetAuthority, **limits: Any) -> AsyncIterator[Served]:
     """Serve `show_peer` with client certificates required."""
     found = Served(free_port())
 
@@ -63,15 +65,25 @@ async def served(authority: FleetAuthority) -> AsyncIterator[Served]:
         port=found.port,
         context=server_context(require_client=True, keys_directory=authority.keys),
         is_refused=found.refuses,
+        **limits,
     )
-    serving = asyncio.get_running_loop().create_task(serve_listeners([listener], beside=[note]))
+    task = asyncio.get_running_loop().create_task(serve_listeners([listener], beside=[note]))
     await eventually(
         lambda: found.running and all(server.started for server in found.running.servers)
     )
-    yield found
-    assert found.running is not None
-    found.running.stop()
-    await asyncio.wait_for(serving, 10)
+    try:
+        yield found
+    finally:
+        assert found.running is not None
+        found.running.stop()
+        await asyncio.wait_for(task, 10)
+
+
+@pytest.fixture
+async def served(authority: FleetAuthority) -> AsyncIterator[Served]:
+    """Serve with the limits of every day."""
+    async with serving(authority) as found:
+        yield found
 
 
 async def get(port: int, context: Any) -> bytes:
@@ -134,3 +146,46 @@ class TestPeer:
 
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(websocket.recv(), 5)
+
+
+class TestStrangers:
+    async def test_with_half_open_handshakes_keep_nobody_out(
+        self, authority: FleetAuthority
+    ) -> None:
+        limits = Handshakes(handshakes=256, handshake_patience=0.2)
+        context = authority.context_for(uuid.uuid4())
+
+        async with serving(authority, handshakes=limits) as served:
+            with half_open_connections(served.port, 1000):
+                answer = await asyncio.wait_for(get(served.port, context), 5)
+
+        assert b"200 OK" in answer
+
+    async def test_that_do_not_finish_a_handshake_are_cut_off(
+        self, authority: FleetAuthority
+    ) -> None:
+        async with serving(authority, handshakes=Handshakes(handshake_timeout=0.3)) as served:
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            writer.write(b"\x16\x03\x01")
+
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+
+    async def test_that_say_nothing_make_room_for_others(self, authority: FleetAuthority) -> None:
+        context = authority.context_for(uuid.uuid4())
+        async with serving(authority, most_connections=3) as served, AsyncExitStack() as stack:
+            idle = []
+            for _ in range(3):
+                reader, writer = await asyncio.open_connection(
+                    "127.0.0.1", served.port, ssl=context, server_hostname="localhost"
+                )
+                stack.callback(writer.close)
+                idle.append(reader)
+
+            answer = await asyncio.wait_for(get(served.port, context), 5)
+
+            assert b"200 OK" in answer
+            # Only the one that had been there for longest.
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(idle[-1].read(), 0.2)
+            assert await asyncio.wait_for(idle[0].read(), 1) == b""
