@@ -9,6 +9,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from tests.permissions.holders import Holder, holders_of_all_roles
 from tests.permissions.scene import Scene, make_scene, rolled_back
 
 
@@ -32,3 +33,10 @@ def scene(module_scene: Scene, db: None, valkey: redis.Redis) -> Scene:
     valkey.flushdb()
     settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     return module_scene
+
+
+@pytest.fixture(scope="module")
+def holders(module_scene: Scene) -> Iterator[list[Holder]]:
+    """Give each seeded role, the administrator's apart, to somebody."""
+    with rolled_back():
+        yield holders_of_all_roles(module_scene)

@@ -21,6 +21,8 @@ from tests.permissions.rule import (
     NOBODY,
     OPENS,
     PUBLIC,
+    READS_SAVED,
+    READS_SENSOR,
     REVOKES_TOKENS,
     SEES_ALERTS,
     SEES_ENDPOINTS,
@@ -30,10 +32,13 @@ from tests.permissions.rule import (
     SEES_QUESTIONS,
     SEES_SENSORS,
     SEES_TOKENS,
+    WRITES_SAVED,
+    WRITES_SENSOR,
     Rule,
     Rules,
     naming,
     needs,
+    using,
 )
 
 
@@ -70,8 +75,9 @@ _ADMINISTERS_USER: Final = naming(ADMINISTRATOR, "user")
 _ADMINISTERS_ROLE: Final = naming(ADMINISTRATOR, "role")
 _REVOKES_ENDPOINT: Final = needs(SEES_ENDPOINTS, "endpoints.revoke_endpoint", values="endpoint")
 _SEES_QUESTION: Final = needs(SEES_QUESTIONS, values="question")
-_USES_SENSOR: Final = naming(ADMINISTRATOR, "sensor")
-_USES_SAVED: Final = naming(ADMINISTRATOR, "saved_question")
+_WRITES_SENSOR: Final = using(f"{READS_SENSOR} {WRITES_SENSOR}", SEES_SENSORS, values="sensor")
+_READS_SAVED: Final = using(READS_SAVED, values="saved_question")
+_WRITES_SAVED: Final = using(f"{READS_SAVED} {WRITES_SAVED}", values="saved_question")
 
 PAGES: Final[Rules] = {
     **_page("healthz/", PUBLIC, NOBODY),
@@ -215,12 +221,16 @@ PAGES: Final[Rules] = {
     # Saved questions are granted with their content set.
     **_page("saved-questions/", LOGIN, NOBODY),
     **_page("saved-questions/add/", LOGIN, LOGIN),
-    **_page("saved-questions/<int:saved_id>/", _USES_SAVED, naming(NOBODY, "saved_question")),
-    **_page("saved-questions/<int:saved_id>/change/", *_both(_USES_SAVED)),
+    **_page("saved-questions/<int:saved_id>/", _READS_SAVED, naming(NOBODY, "saved_question")),
+    **_page("saved-questions/<int:saved_id>/change/", *_both(_WRITES_SAVED)),
     **_page(
-        "saved-questions/<int:saved_id>/delete/", naming(NOBODY, "saved_question"), _USES_SAVED
+        "saved-questions/<int:saved_id>/delete/", naming(NOBODY, "saved_question"), _WRITES_SAVED
     ),
-    **_page("saved-questions/<int:saved_id>/ask/", naming(NOBODY, "saved_question"), _USES_SAVED),
+    **_page(
+        "saved-questions/<int:saved_id>/ask/",
+        naming(NOBODY, "saved_question"),
+        using(READS_SAVED, ASKS, values="saved_question"),
+    ),
     **_page("questions/<uuid:question_id>/", _SEES_QUESTION, naming(NOBODY, "question")),
     # Whoever asked it, and administrators.
     **_page(
@@ -255,12 +265,16 @@ PAGES: Final[Rules] = {
     # Sensors, too, are granted with their content set.
     **_page("sensors/", needs(SEES_SENSORS), NOBODY),
     **_page("sensors/add/", *_both(needs(SEES_SENSORS))),
-    **_page("sensors/<int:sensor_id>/", _USES_SENSOR, naming(NOBODY, "sensor")),
-    **_page("sensors/<int:sensor_id>/change/", *_both(_USES_SENSOR)),
-    **_page("sensors/<int:sensor_id>/retire/", naming(NOBODY, "sensor"), _USES_SENSOR),
+    **_page(
+        "sensors/<int:sensor_id>/",
+        using(READS_SENSOR, SEES_SENSORS, values="sensor"),
+        naming(NOBODY, "sensor"),
+    ),
+    **_page("sensors/<int:sensor_id>/change/", *_both(_WRITES_SENSOR)),
+    **_page("sensors/<int:sensor_id>/retire/", naming(NOBODY, "sensor"), _WRITES_SENSOR),
     **_page(
         "sensors/<int:sensor_id>/versions/<int:number>/",
-        naming(ADMINISTRATOR, "sensor", "one"),
+        using(READS_SENSOR, SEES_SENSORS, values="sensor one"),
         naming(NOBODY, "sensor", "one"),
     ),
     **_page("sensors/trial/", NOBODY, needs(ASKS)),

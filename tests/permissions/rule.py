@@ -14,9 +14,11 @@ class Rule:
     let in gets a better answer than a refusal; `values` fill the address' parameters, by the name
     of a thing in the scene. `everywhere`: it acts on every endpoint, so that who reaches only some
     is refused. `is_global`: what it shows is not bound to endpoints by a permission of its own.
+    `content` are the permissions that are needed on the content set of what the address names.
     """
 
     permissions: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
     access: str = "permission"
     values: tuple[str, ...] = ()
     sends: dict[str, Any] | None = None
@@ -35,6 +37,11 @@ NOBODY: Final = Rule(access="nobody")
 def needs(*permissions: str, values: str = "", sends: dict[str, Any] | None = None) -> Rule:
     """Spell the rule of something that needs exactly these permissions."""
     return Rule(permissions, values=tuple(values.split()), sends=sends)
+
+
+def using(content: str, *permissions: str, values: str) -> Rule:
+    """Spell the rule of something in a content set, on which these permissions are needed, too."""
+    return Rule(permissions, content=tuple(content.split()), values=tuple(values.split()))
 
 
 def naming(rule: Rule, *values: str) -> Rule:
@@ -67,6 +74,8 @@ SEES_ALERTS, CHANGES_ALERTS = "alerts.view_alert", "alerts.change_alert"
 ASKS, SEES_QUESTIONS = "questions.ask_question", "questions.view_question"
 SEES_SAVED, SEES_SENSORS = "questions.view_savedquestion", "questions.view_sensor"
 QUESTION: Final = {"text": "Get Computer Name from all machines"}
+READS_SENSOR, WRITES_SENSOR = "read_sensor", "write_sensor"
+READS_SAVED, WRITES_SAVED = "read_saved_question", "write_saved_question"
 MADE_EXPORT: Final = naming(ADMINISTRATOR, "question", "export")
 
 # A publication goes to every endpoint that there is.

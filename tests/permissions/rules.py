@@ -29,6 +29,8 @@ from tests.permissions.rule import (
     PASSWORD,
     PUBLIC,
     QUESTION,
+    READS_SAVED,
+    READS_SENSOR,
     REVOKES_TOKENS,
     RULE,
     SEES_ALERTS,
@@ -41,11 +43,17 @@ from tests.permissions.rule import (
     SEES_SENSORS,
     SEES_TOKENS,
     SIGNAL,
+    WRITES_SAVED,
+    WRITES_SENSOR,
     Rule,
     Rules,
     naming,
     needs,
+    using,
 )
+
+_WRITES_SENSOR: Final = using(WRITES_SENSOR, SEES_SENSORS, values="sensor")
+_WRITES_SAVED: Final = using(f"{READS_SAVED} {WRITES_SAVED}", SEES_SAVED, values="saved_question")
 
 API: Final[Rules] = {
     ("POST", "auth/token/"): PUBLIC,
@@ -76,7 +84,7 @@ API: Final[Rules] = {
     ("GET", "content-sets/"): LOGIN,
     ("POST", "content-sets/"): Rule(access="administrator", sends={"name": "Another set"}),
     # Who may use nothing of a content set does not see it.
-    ("GET", "content-sets/<int:pk>/"): naming(ADMINISTRATOR, "content_set"),
+    ("GET", "content-sets/<int:pk>/"): using(READS_SENSOR, values="content_set"),
     ("PATCH", "content-sets/<int:pk>/"): Rule(
         access="administrator", values=("content_set",), sends={}
     ),
@@ -171,18 +179,20 @@ API: Final[Rules] = {
     # Who may use nothing of a content set sees none of what lies in it.
     ("GET", "saved-questions/"): needs(SEES_SAVED),
     ("POST", "saved-questions/"): needs(SEES_SAVED, sends={}),
-    ("GET", "saved-questions/<int:pk>/"): naming(ADMINISTRATOR, "saved_question"),
-    ("PATCH", "saved-questions/<int:pk>/"): naming(ADMINISTRATOR, "saved_question"),
-    ("DELETE", "saved-questions/<int:pk>/"): naming(ADMINISTRATOR, "saved_question"),
-    ("POST", "saved-questions/<int:pk>/ask/"): naming(ADMINISTRATOR, "saved_question"),
-    ("GET", "saved-questions/<int:pk>/history/"): naming(ADMINISTRATOR, "saved_question"),
+    ("GET", "saved-questions/<int:pk>/"): using(READS_SAVED, SEES_SAVED, values="saved_question"),
+    ("PATCH", "saved-questions/<int:pk>/"): _WRITES_SAVED,
+    ("DELETE", "saved-questions/<int:pk>/"): _WRITES_SAVED,
+    ("POST", "saved-questions/<int:pk>/ask/"): using(READS_SAVED, ASKS, values="saved_question"),
+    ("GET", "saved-questions/<int:pk>/history/"): using(
+        READS_SAVED, SEES_SAVED, values="saved_question"
+    ),
     ("GET", "sensors/"): needs(SEES_SENSORS),
     ("POST", "sensors/"): needs(SEES_SENSORS, sends={}),
     ("POST", "sensors/test/"): needs(ASKS, sends={}),
-    ("GET", "sensors/<int:pk>/"): naming(ADMINISTRATOR, "sensor"),
-    ("GET", "sensors/<int:pk>/versions/"): naming(ADMINISTRATOR, "sensor"),
-    ("POST", "sensors/<int:pk>/versions/"): naming(ADMINISTRATOR, "sensor"),
-    ("POST", "sensors/<int:pk>/retire/"): naming(ADMINISTRATOR, "sensor"),
+    ("GET", "sensors/<int:pk>/"): using(READS_SENSOR, SEES_SENSORS, values="sensor"),
+    ("GET", "sensors/<int:pk>/versions/"): _WRITES_SENSOR,
+    ("POST", "sensors/<int:pk>/versions/"): _WRITES_SENSOR,
+    ("POST", "sensors/<int:pk>/retire/"): _WRITES_SENSOR,
 }
 
 # The list of one app's models: whoever may see one of them. The pattern names all apps.

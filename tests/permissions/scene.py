@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from console.access.models import ContentSet, Role, User
+from console.access.models import ContentSet, ContentSetGrant, Role, User
 from console.audit.models import AuditEvent
 from console.certificates.models import EnrolmentToken
 from console.endpoints.labels import LabelDraft, create_label, place_labels
@@ -52,9 +52,10 @@ Things = dict[str, str]
 class Scene:
     """The texts with which addresses name what there is.
 
-    `far` names the same kinds of things of the other endpoint, `missing` things that are nowhere;
-    both hold only what is bound to an endpoint. `secrets` are texts that only who reaches the far
-    endpoint may ever read.
+    `far` names the same kinds of things of the other endpoint, and what lies in a content set that
+    no role may use; `missing` things that are nowhere. Both hold only what is bound to one of the
+    two. `secrets` are texts that only who reaches the far endpoint may ever read. What lies in
+    content sets is for those to whom `content_set` is granted.
     """
 
     things: Things
@@ -62,6 +63,7 @@ class Scene:
     missing: Things
     secrets: tuple[str, ...]
     near_group: ComputerGroup
+    content_set: ContentSet
 
     def fill(self, sends: dict[str, Any] | None, things: Things | None = None) -> Any:
         """Put what there is in the place of `$thing` in a body."""
@@ -76,21 +78,19 @@ def make_scene() -> Scene:
     near, far = enrolled_endpoint("near-endpoint"), enrolled_endpoint(f"{FAR}-endpoint")
     document = _document()
     near_things = _things_of(near, "near", document, owner)
-    far_things = _things_of(far, FAR, document, owner)
+    near_content, content_set = _content_of("near")
+    far_things = _things_of(far, FAR, document, owner) | _content_of(FAR)[0]
     near_group = manual_group("Near group", near)
     manual_group(f"{FAR} group", far)
     audit = AuditEvent.objects.latest("sequence")
-    content_set = ContentSet.objects.create(name="Our own")
     return Scene(
         near_things
+        | near_content
         | {
             "token": str(EnrolmentToken.objects.latest("pk").pk),
             "intel": str(document.pk),
             "user": str(make_user("bob").pk),
             "role": str(Role.objects.create(name="analysts").pk),
-            "content_set": str(content_set.pk),
-            "saved_question": str(_saved_question(content_set).pk),
-            "sensor": str(_sensor(content_set).pk),
             "audit": str(audit.sequence),
             "audit_row": str(audit.pk),
             "one": "1",
@@ -100,6 +100,7 @@ def make_scene() -> Scene:
         {name: _nowhere(text) for name, text in far_things.items()},
         (FAR, *(text for text in far_things.values() if not text.isdecimal())),
         near_group,
+        content_set,
     )
 
 
@@ -118,6 +119,15 @@ def with_everything_but(name: str, missing: str = "") -> User:
     others = Permission.objects.exclude(content_type__app_label=app_label, codename=codename)
     give_role(user, *others)
     return owning(user)
+
+
+def grant_content(role: Group, content_set: ContentSet, *permissions: str) -> None:
+    """Let a role use a content set, in these ways."""
+    known = Permission.objects.filter(content_type__app_label="access", codename__in=permissions)
+    ContentSetGrant.objects.bulk_create(
+        ContentSetGrant(group=role, permission=permission, content_object=content_set)
+        for permission in known.filter(content_type__model="contentset")
+    )
 
 
 def administrator() -> User:
@@ -236,13 +246,23 @@ def _export(question: Question, owner: User) -> AnswerExport:
     )
 
 
-def _sensor(content_set: ContentSet) -> Sensor:
+def _content_of(side: str) -> tuple[Things, ContentSet]:
+    content_set = ContentSet.objects.create(name=f"{side} set")
+    things = {
+        "content_set": str(content_set.pk),
+        "saved_question": str(_saved_question(content_set, side).pk),
+        "sensor": str(_sensor(content_set, side).pk),
+    }
+    return things, content_set
+
+
+def _sensor(content_set: ContentSet, side: str) -> Sensor:
     sensor = Sensor.objects.create(
-        key="custom.of-ours",
-        name="Of ours",
+        key=f"custom.{side}",
+        name=f"{side} sensor",
         category="Own",
         content_set=content_set,
-        columns=[{"name": "Of ours", "type": "text"}],
+        columns=[{"name": f"{side} column", "type": "text"}],
         cost="light",
         language="shell",
     )
@@ -252,9 +272,9 @@ def _sensor(content_set: ContentSet) -> Sensor:
     return sensor
 
 
-def _saved_question(content_set: ContentSet) -> SavedQuestion:
+def _saved_question(content_set: ContentSet, side: str) -> SavedQuestion:
     return SavedQuestion.objects.create(
-        name="Names",
+        name=f"{side} names",
         text="Get Computer Name from all machines",
         content_set=content_set,
         created_at=NOW,

@@ -1,30 +1,25 @@
 """Every address with every seeded role, within its reach and out of it.
 
-A role reaches one of two endpoints. Within reach it is let in exactly where its permissions say.
-What belongs to the other endpoint is, in every answer, as what does not exist: the same status, the
-same words; and none of its names stands in any list, count, suggestion or error.
+A role reaches one of two endpoints and may use one of two content sets. Within reach it is let in
+exactly where its permissions say. What belongs to the other endpoint or content set is, in every
+answer, as what does not exist: the same status, the same words; and none of its names stands in any
+list, count, suggestion or error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
-from django.contrib.auth.models import Permission
-from django.test import Client
-from rest_framework.test import APIClient
 
-from console.access.catalogue import ADMINISTRATOR
-from console.access.models import Role, User
 from console.endpoints.models import ComputerGroup
 from directconnect.models import Session
+from tests.permissions.holders import Holder
 from tests.permissions.rule import Rule
 from tests.permissions.rules import api_rules, page_rules
-from tests.permissions.scene import Scene, administrator, client_of, rolled_back, with_role
-from tests.permissions.visits import Visit, is_refusal, text_of
+from tests.permissions.scene import Scene, administrator, client_of, rolled_back
+from tests.permissions.visits import Visit, is_refusal, levelled, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -40,31 +35,6 @@ ENDS_LOGIN: Final = {
     "api/v1/auth/logout-all/",
     "password_change/",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Somebody with one role that reaches the near group, and how they reach the console."""
-
-    role: Role
-    user: User
-    permissions: frozenset[str]
-    page: Client | APIClient
-    api: Client | APIClient
-
-    def may(self, rule: Rule) -> bool:
-        """Tell whether the role's permissions are enough, its reach left aside."""
-        if rule.access == "administrator":
-            return False
-        return rule.access == "login" or self.permissions.issuperset(rule.permissions)
-
-
-@pytest.fixture(scope="module")
-def holders(module_scene: Scene) -> Iterator[list[Holder]]:
-    """Give each seeded role, the administrator's apart, to somebody."""
-    with rolled_back():
-        roles = Role.objects.exclude(key=None).exclude(key=ADMINISTRATOR.key).order_by("name")
-        yield [_holder(role, module_scene) for role in roles]
 
 
 @pytest.fixture
@@ -107,19 +77,7 @@ def test_is_for_the_roles_that_may_and_tells_nothing_of_what_is_out_of_reach(
                 _answer(visit, holder, method, pattern) for visit in (far, missing)
             )
             assert of_far.status_code == of_missing.status_code, str(holder.role)
-            assert _levelled(of_far, stage.far) == _levelled(of_missing, stage.missing)
-
-
-def _holder(role: Role, scene: Scene) -> Holder:
-    user = with_role(role, scene.near_group)
-    pairs = Permission.objects.filter(group=role).values_list("content_type__app_label", "codename")
-    return Holder(
-        role,
-        user,
-        frozenset(".".join(pair) for pair in pairs),
-        client_of(user, api=False),
-        client_of(user, api=True),
-    )
+            assert levelled(of_far, stage.far) == levelled(of_missing, stage.missing)
 
 
 def _answer(visit: Visit, holder: Holder, method: str, pattern: str) -> Any:
@@ -144,12 +102,3 @@ def _names_something_of_an_endpoint(rule: Rule, scene: Scene) -> bool:
 def _secrets_in(answer: Any, scene: Scene) -> list[str]:
     text = text_of(answer)
     return [secret for secret in scene.secrets if secret in text]
-
-
-def _levelled(answer: Any, things: dict[str, str]) -> str:
-    """Return what is said, without what differs from one request to the next."""
-    text = f"{text_of(answer)} {answer.get('Location', '')}"
-    for thing in sorted(things.values(), key=len, reverse=True):
-        # Not the 8 of utf-8, when that is a number of ours.
-        text = re.sub(rf"(?<![\w-]){re.escape(thing)}(?![\w-])", "it", text)
-    return re.sub(r'(csrf\w+["\' ]+value=|nonce=|content=)["\'][^"\']+["\']', "", text)

@@ -6,8 +6,12 @@ needed (a user with all others is refused), and no other is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from console.access.models import ContentSet, User
+from tests.console.roles import give_role
 from tests.permissions.registered import consumer_of, http_routes, socket_routes
 from tests.permissions.rule import Rule
 from tests.permissions.rules import (
@@ -19,7 +23,13 @@ from tests.permissions.rules import (
     api_rules,
     page_rules,
 )
-from tests.permissions.scene import Scene, administrator, with_everything_but, with_permissions
+from tests.permissions.scene import (
+    Scene,
+    administrator,
+    grant_content,
+    with_everything_but,
+    with_permissions,
+)
 from tests.permissions.visits import Visit
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +38,7 @@ TABLE = [*api_rules(), *page_rules()]
 _APP_LIST = "^(?P<app_label>"
 
 
-def check(visit: Visit, rule: Rule) -> None:
+def check(visit: Visit, rule: Rule, content_set: ContentSet) -> None:
     """Try an address as everybody that its rule speaks of."""
     assert visit.is_refused(None) == (rule.access != "public")
     if rule.access == "public":
@@ -47,8 +57,22 @@ def check(visit: Visit, rule: Rule) -> None:
         return
     for number, permission in enumerate(rule.permissions):
         lacking = with_everything_but(f"lacking-{number}", permission)
+        grant(lacking, content_set, rule.content)
         assert visit.is_refused(lacking), f"{permission} is not needed"
-    assert not visit.is_refused(with_permissions("exact", rule.permissions))
+    exact = with_permissions("exact", rule.permissions)
+    for permission in rule.content:
+        others = [name for name in rule.content if name != permission]
+        without = with_everything_but(f"without-{permission}")
+        grant(without, content_set, others)
+        assert visit.is_refused(without), f"{permission} is not needed"
+    grant(exact, content_set, rule.content)
+    assert not visit.is_refused(exact)
+
+
+def grant(user: User, content_set: ContentSet, permissions: Iterable[str]) -> None:
+    """Let a user use a content set by a role that gives nothing else."""
+    if permissions:
+        grant_content(give_role(user), content_set, *permissions)
 
 
 class TestTheTable:
@@ -90,7 +114,7 @@ class TestTheTable:
 def test_lets_in_exactly_whom_its_rule_names(
     scene: Scene, method: str, pattern: str, rule: Rule
 ) -> None:
-    check(Visit(scene, method, pattern, rule), rule)
+    check(Visit(scene, method, pattern, rule), rule, scene.content_set)
 
 
 @pytest.mark.parametrize("app_label", APP_LISTS)
