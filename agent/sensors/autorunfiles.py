@@ -105,7 +105,7 @@ def system_autoruns(root: Path) -> Iterator[Autorun]:
     yield from _boot_scripts(root)
     yield from _script_folders(root)
     yield from _profiles(root)
-    yield from desktop_entries(root, "etc/xdg/autostart", "every user")
+    yield from _desktop_entries(root, "etc/xdg/autostart")
     yield from _preloaded(root)
     yield from _udev(root)
     yield from _pam(root)
@@ -119,10 +119,10 @@ def units_of(root: Path, folders: tuple[str, ...], user: str) -> Iterator[Autoru
     yield from _units(UnitFiles(root, folders), "systemd user", user)
 
 
-def content_of(path: Path, *, follow: bool = True) -> str:
+def content_of(path: Path) -> str:
     """Return the beginning of a file; empty when it is none or cannot be read."""
     try:
-        return text_of(read_start(path, FILE_BYTES, follow=follow))
+        return text_of(read_start(path, FILE_BYTES))
     except OSError:
         return ""
 
@@ -138,23 +138,25 @@ def shortened(text: str) -> str:
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
 
 
-def desktop_entries(root: Path, folder: str, user: str) -> Iterator[Autorun]:
-    """Yield what desktops start at login, from a folder of `.desktop` files."""
+def command_of_entry(text: str) -> str | None:
+    """Return what a `.desktop` file starts at login; None when it does not."""
+    lines = (line for line in text.splitlines() if "=" in line and not line.startswith("#"))
+    fields = dict(line.split("=", 1) for line in lines)
+    if fields.get("Hidden", "").strip().lower() == "true" or "Exec" not in fields:
+        return None
+    return shortened(fields["Exec"].strip())
+
+
+def _desktop_entries(root: Path, folder: str) -> Iterator[Autorun]:
     for name in names_in(root / folder):
-        if not name.endswith(".desktop"):
-            continue
-        fields = dict(
-            line.split("=", 1)
-            for line in content_of(root / folder / name, follow=False).splitlines()
-            if "=" in line and not line.startswith("#")
-        )
-        if fields.get("Hidden", "").strip().lower() != "true" and "Exec" in fields:
+        command = command_of_entry(content_of(root / folder / name))
+        if name.endswith(".desktop") and command is not None:
             yield Autorun(
                 category="desktop autostart",
                 path=f"/{folder}/{name}",
-                runs=shortened(fields["Exec"].strip()),
+                runs=command,
                 technique=DESKTOP,
-                user=user,
+                user="every user",
             )
 
 

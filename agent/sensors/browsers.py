@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import msgspec
 
-from agent.sensors.accountfiles import LocalUser, local_users
 from agent.sensors.context import Row, SensorContext, SensorFunction
+from agent.sensors.homes import homes
 from agent.sensors.jsonfiles import first_text, json_at, members, number_in, texts_in
 from agent.sensors.reading import names_in
 from agent.sensors.values import boolean_text, instant_text_of_seconds
@@ -83,16 +83,11 @@ class Extension(msgspec.Struct, frozen=True, kw_only=True):
 
 def extensions(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give every extension of every profile."""
-    seen = set()
-    for user in local_users(context.root):
-        home = user.home.strip("/")
-        if not home or home in seen:
-            continue
-        seen.add(home)
-        yield from _of_user(context.root, home, user)
+    for home in homes(context.root):
+        yield from _of_user(context.root, home.below, home.user)
 
 
-def _of_user(root: Path, home: str, user: LocalUser) -> Iterator[Row]:
+def _of_user(root: Path, home: str, user: str) -> Iterator[Row]:
     for places, read in ((_CHROMIUMS, _chromium), (_FIREFOXES, _firefox)):
         for place, browser in places.items():
             folder = root / home / place
@@ -101,7 +96,7 @@ def _of_user(root: Path, home: str, user: LocalUser) -> Iterator[Row]:
                     continue
                 for extension in read(root, folder / profile):
                     yield (
-                        user.name,
+                        user,
                         browser,
                         profile,
                         extension.name,

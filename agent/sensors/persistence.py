@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from agent.sensors.accountfiles import local_users
 from agent.sensors.autorunfiles import PAM_MODULE, system_autoruns
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.crontabs import ScheduledJob, at_jobs, cron_jobs
+from agent.sensors.homes import homes
 from agent.sensors.packages import owners_of
 from agent.sensors.unitfiles import FOLDERS, OF_ONE_USER, USER_FOLDERS, UnitFile, UnitFiles
 from agent.sensors.userautoruns import user_autoruns
@@ -69,11 +69,10 @@ def autoruns(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator
 def _timers(root: Path) -> Iterator[ScheduledJob]:
     yield from _timers_of(UnitFiles(root, FOLDERS), "systemd timer", "root")
     yield from _timers_of(UnitFiles(root, USER_FOLDERS), "systemd user timer", "every user")
-    homes = {user.home.strip("/"): user.name for user in reversed(local_users(root))}
-    for home, name in homes.items():
-        folder = f"{home}/{OF_ONE_USER}"
-        if home and (root / folder).is_dir():
-            yield from _timers_of(UnitFiles(root, (folder,)), "systemd user timer", name)
+    for home in homes(root):
+        folder = f"{home.below}/{OF_ONE_USER}"
+        if (root / folder).is_dir():
+            yield from _timers_of(UnitFiles(root, (folder,)), "systemd user timer", home.user)
 
 
 def _timers_of(units: UnitFiles, kind: str, user: str) -> Iterator[ScheduledJob]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Final, NamedTuple
 
-from agent.sensors.accountfiles import local_users
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.exceptions import SensorFailed
+from agent.sensors.homes import Home, homes_of_users
 from agent.sensors.logins import most_rows
 from agent.sensors.patterns import expression
-from agent.sensors.tails import read_end
+from agent.sensors.userfiles import read_user_file
 from agent.sensors.values import instant_text_of_seconds, text_of
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
@@ -37,28 +38,34 @@ def shell_history(context: SensorContext, parameters: Mapping[str, str]) -> Iter
     """Give the commands that fit."""
     fits = expression(parameters["pattern"])
     wanted = parameters["user"]
-    users = [user for user in local_users(context.root) if wanted in ("", user.name)]
+    users = [home for home in homes_of_users(context.root) if wanted in ("", home.user)]
     if wanted and not users:
-        raise SensorFailed(f"There is no local user {wanted!r}.")
+        raise SensorFailed(f"There is no user {wanted!r} with a home on this endpoint.")
     kept: deque[Row] = deque(maxlen=most_rows(parameters))
     # Several accounts may share a home: its files are the first one's.
     seen = set()
-    for user in users:
-        for name, read in _FILES.items():
-            path = f"{user.home.rstrip('/')}/{name}"
-            if path in seen or not path.startswith("/"):
-                continue
-            seen.add(path)
-            try:
-                raw = read_end(context.root / path[1:], _MOST_BYTES, follow=False)
-            except OSError:
-                continue
-            kept.extend(
-                (user.name, instant_text_of_seconds(typed.at), typed.command, path, str(typed.line))
-                for typed in read(raw)
-                if fits(typed.command)
-            )
+    for home in users:
+        if home.path in seen:
+            continue
+        seen.add(home.path)
+        kept.extend(row for row in _typed_at(context.root, home) if fits(row[2]))
     yield from kept
+
+
+def _typed_at(root: Path, home: Home) -> Iterator[Row]:
+    for name, read in _FILES.items():
+        path = f"{home.path.rstrip('/')}/{name}"
+        file = read_user_file(
+            root, path, user_id=home.user_id, base=home.path, most=_MOST_BYTES, end=True
+        )
+        if file is None:
+            continue
+        if file.remark:
+            # Who links a history to /dev/null wants none.
+            yield home.user, "", f"({file.remark})", path, ""
+        for typed in read(file.content or b""):
+            at = instant_text_of_seconds(typed.at)
+            yield home.user, at, typed.command, path, str(typed.line)
 
 
 def read_plain(raw: bytes) -> Iterator[Typed]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
@@ -16,10 +17,11 @@ from typing import Final
 
 import msgspec
 
-from agent.sensors.accountfiles import LocalUser, local_users
 from agent.sensors.context import Row, SensorContext, SensorFunction
-from agent.sensors.reading import names_in, read_start, text_at
-from agent.sensors.values import instant_text_of_seconds, text_of
+from agent.sensors.homes import Home, homes_of_users
+from agent.sensors.reading import names_in, text_at
+from agent.sensors.userfiles import read_user_file
+from agent.sensors.values import instant_text_of_seconds
 
 _FILE_BYTES: Final = 1024 * 1024
 _USUAL_PLACES: Final = (".ssh/authorized_keys", ".ssh/authorized_keys2")
@@ -79,28 +81,26 @@ def read_key(line: str) -> PublicKey | None:
 def authorized_keys(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give every key that lets somebody in."""
     settings = _settings_places(context.root)
-    for user in local_users(context.root):
-        for path in _key_files(user, settings):
-            place = context.root / path.lstrip("/")
-            try:
-                # Not the link of a user: it could lead to another user's file.
-                text = text_of(read_start(place, _FILE_BYTES, follow=False))
-                modified = place.lstat().st_mtime
-            except OSError:
+    for home in homes_of_users(context.root):
+        for path in _key_files(home, settings):
+            in_home = path.startswith(f"{home.path.rstrip('/')}/")
+            file = read_user_file(
+                context.root,
+                path,
+                user_id=home.user_id,
+                base=home.path if in_home else os.path.dirname(path),  # noqa: PTH120 - text
+                most=_FILE_BYTES,
+            )
+            if file is None:
                 continue
-            for line in text.splitlines():
-                key = read_key(line)
-                if key is not None:
-                    yield (
-                        user.name,
-                        key.type,
-                        str(key.bits) if key.bits else "",
-                        key.fingerprint,
-                        key.comment,
-                        key.options,
-                        path,
-                        instant_text_of_seconds(modified),
-                    )
+            place = (path, file.leads_to, instant_text_of_seconds(file.modified_at))
+            keys = [key for line in file.text.splitlines() if (key := read_key(line)) is not None]
+            for key in keys:
+                bits = str(key.bits) if key.bits else ""
+                known = (key.type, bits, key.fingerprint, key.comment, key.options)
+                yield (home.user, *known, *place)
+            if file.remark and not keys:
+                yield (home.user, "", "", "", f"({file.remark})", "", *place)
 
 
 def host_keys(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
@@ -123,18 +123,16 @@ def _settings_places(root: Path) -> list[str]:
     return list(dict.fromkeys([*_USUAL_PLACES, *(place for place in places if place != "none")]))
 
 
-def _key_files(user: LocalUser, places: list[str]) -> Iterator[str]:
-    if not user.home.startswith("/"):
-        return
+def _key_files(home: Home, places: list[str]) -> Iterator[str]:
     for place in places:
         path = (
             place.replace("%%", "\0")
-            .replace("%h", user.home)
-            .replace("%u", user.name)
-            .replace("%U", str(user.id))
+            .replace("%h", home.path)
+            .replace("%u", home.user)
+            .replace("%U", str(home.user_id))
             .replace("\0", "%")
         )
-        yield path if path.startswith("/") else f"{user.home.rstrip('/')}/{path}"
+        yield path if path.startswith("/") else f"{home.path.rstrip('/')}/{path}"
 
 
 def _bits(kind: str, blob: bytes) -> int:

@@ -7,19 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.sensors.accountfiles import LocalUser, local_users
 from agent.sensors.autorunfiles import (
+    DESKTOP,
     EVENTS,
     LOGON_SCRIPTS,
     SHELL_START,
     Autorun,
+    command_of_entry,
     commands_in,
     content_of,
-    desktop_entries,
     shortened,
     units_of,
 )
+from agent.sensors.homes import Home, homes
+from agent.sensors.reading import names_in
 from agent.sensors.unitfiles import OF_ONE_USER, USER_FOLDERS
+from agent.sensors.userfiles import UserFile, read_user_file
 
 _SHELL_FILES: Final = (
     ".profile",
@@ -52,51 +55,65 @@ _HOOK_SETTING: Final = re.compile(
     r"^\s*(hooksPath|fsmonitor|sshCommand|templateDir)\s*=\s*(.+)$", re.IGNORECASE | re.MULTILINE
 )
 _MOST_LINES: Final = 10
+_SSH_SCRIPT: Final = ".ssh/rc"
+_AUTOSTART: Final = ".config/autostart"
 
 
 def user_autoruns(root: Path) -> Iterator[Autorun]:
-    """Yield what starts from the homes of local users, and for every one of them."""
+    """Yield what starts from the homes of users, and for every one of them."""
     yield from units_of(root, USER_FOLDERS, "every user")
-    yield from _git_hooks(root, "etc/gitconfig", "every user")
-    seen = set()
-    for user in local_users(root):
-        home = user.home.strip("/")
-        # Accounts of services share homes, and some have /.
-        if home in seen or not home or not (root / home).is_dir():
-            continue
-        seen.add(home)
-        yield from _of_home(root, home, user)
+    yield from _git_hooks("/etc/gitconfig", content_of(root / "etc/gitconfig"), "every user")
+    for home in homes(root):
+        yield from _of_home(root, home)
 
 
-def _of_home(root: Path, home: str, user: LocalUser) -> Iterator[Autorun]:
+def _of_home(root: Path, home: Home) -> Iterator[Autorun]:
     for name in _SHELL_FILES:
-        path = root / home / name
-        if not path.is_file() or path.is_symlink():
-            continue
-        yield Autorun(
-            category="shell start-up",
-            path=f"/{home}/{name}",
-            runs=_telling_lines(root, path, name),
-            technique=SHELL_START,
-            user=user.name,
-        )
-    ssh = content_of(root / home / ".ssh/rc", follow=False)
-    if ssh:
-        yield Autorun(
-            category="SSH login script",
-            path=f"/{home}/.ssh/rc",
-            runs=shortened("; ".join(commands_in(ssh))),
-            technique=LOGON_SCRIPTS,
-            user=user.name,
-        )
-    yield from desktop_entries(root, f"{home}/.config/autostart", user.name)
-    yield from units_of(root, (f"{home}/{OF_ONE_USER}",), user.name)
+        file = _read(root, home, name)
+        if file is not None:
+            runs = _telling_lines(root, file.text, name) if file.content is not None else ""
+            yield _autorun(home, name, file, "shell start-up", runs, SHELL_START)
+    ssh = _read(root, home, _SSH_SCRIPT)
+    if ssh is not None and (ssh.text or ssh.remark):
+        runs = "; ".join(commands_in(ssh.text))
+        yield _autorun(home, _SSH_SCRIPT, ssh, "SSH login script", runs, LOGON_SCRIPTS)
+    for name in names_in(root / home.below / _AUTOSTART):
+        if name.endswith(".desktop"):
+            yield from _desktop_entry(root, home, f"{_AUTOSTART}/{name}")
+    yield from units_of(root, (f"{home.below}/{OF_ONE_USER}",), home.user)
     for name in (".gitconfig", ".config/git/config"):
-        yield from _git_hooks(root, f"{home}/{name}", user.name)
+        file = _read(root, home, name)
+        if file is not None:
+            yield from _git_hooks(f"{home.path}/{name}", file.text, home.user)
 
 
-def _telling_lines(root: Path, path: Path, name: str) -> str:
-    text = content_of(path, follow=False)
+def _read(root: Path, home: Home, name: str) -> UserFile | None:
+    path = f"{home.path}/{name}"
+    return read_user_file(root, path, user_id=home.user_id, base=home.path)
+
+
+def _autorun(
+    home: Home, name: str, file: UserFile, category: str, runs: str, technique: str
+) -> Autorun:
+    """Describe what a file runs, and first where a link leads: programs do follow it."""
+    return Autorun(
+        category=category,
+        path=f"{home.path}/{name}",
+        runs=shortened(": ".join(text for text in (file.remark, runs) if text)),
+        technique=technique,
+        user=home.user,
+    )
+
+
+def _desktop_entry(root: Path, home: Home, name: str) -> Iterator[Autorun]:
+    file = _read(root, home, name)
+    if file is not None:
+        command = command_of_entry(file.text)
+        if command is not None or file.remark:
+            yield _autorun(home, name, file, "desktop autostart", command or "", DESKTOP)
+
+
+def _telling_lines(root: Path, text: str, name: str) -> str:
     if text and text == content_of(root / "etc/skel" / name):
         return "as new accounts get it"
     commands = commands_in(text)
@@ -106,11 +123,11 @@ def _telling_lines(root: Path, path: Path, name: str) -> str:
     return shortened("; ".join(telling[:_MOST_LINES]))
 
 
-def _git_hooks(root: Path, name: str, user: str) -> Iterator[Autorun]:
-    for setting, value in _HOOK_SETTING.findall(content_of(root / name, follow=False)):
+def _git_hooks(path: str, text: str, user: str) -> Iterator[Autorun]:
+    for setting, value in _HOOK_SETTING.findall(text):
         yield Autorun(
             category="git hook",
-            path=f"/{name}",
+            path=path,
             runs=f"{setting} = {value.strip()}",
             technique=EVENTS,
             user=user,

@@ -183,9 +183,10 @@ SENSORS: Final = (
     SensorDefinition(
         key="accounts.authorized_keys",
         name="SSH Authorized Keys",
-        description="The keys with which SSH lets somebody in, of every local account and in every "
-        "place that sshd_config names. Keys from certificates, commands (AuthorizedKeysCommand) "
-        "and directory services are not seen.",
+        description="The keys with which SSH lets somebody in, of everybody with a home here, in "
+        "every place that sshd_config names; links are followed to what their user may read. "
+        "Keys from certificates, commands (AuthorizedKeysCommand) and directory services are not "
+        "seen.",
         category=CATEGORY,
         columns=(
             _USER,
@@ -195,6 +196,7 @@ SENSORS: Final = (
             Column("Comment"),
             Column("Options"),
             Column("Path", ValueType.PATH),
+            Column("Leads To", ValueType.PATH),
             Column("Last Modified", ValueType.INSTANT),
         ),
         platforms=(LINUX,),
@@ -221,8 +223,9 @@ SENSORS: Final = (
         key="accounts.shell_history",
         name="Shell History",
         description="What users typed into bash, zsh, fish and other shells and clients, from "
-        "their history files: the last 4 MiB of each, newest last. Who is careful leaves none, a "
-        "shell that is still open has not written its own yet, and commands may hold passwords.",
+        "their history files: the last 4 MiB of each, newest last. A history that is a link, or no "
+        "file, has a row that says so. Who is careful leaves none, a shell that is still open has "
+        "not written its own yet, and commands may hold passwords.",
         category=CATEGORY,
         columns=(
             _USER,

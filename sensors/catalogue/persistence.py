@@ -53,7 +53,8 @@ SENSORS: Final = (
         "users, desktop autostart, ld.so.preload, programs run by udev, PAM (pam_exec, and modules "
         "of no package), kernel modules loaded at boot, motd scripts, network hooks, hooks of apt, "
         "dpkg and dnf, git's global hooks, and start-up code of Python. Not seen: changed "
-        f"programs, boot loaders, firmware, containers. {_OWNERSHIP}",
+        "programs, boot loaders, firmware, containers. A user's file that is a link says where it "
+        f"leads, and is read if that user may read it. {_OWNERSHIP}",
         category=CATEGORY,
         columns=(
             Column("Category"),

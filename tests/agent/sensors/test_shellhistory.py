@@ -55,7 +55,7 @@ class TestShellHistory:
 
         assert [row["User"] for row in by_pattern] == ["alice", "bob"]
         assert [row["Command"] for row in by_user] == [r"caf\xe9"]
-        with pytest.raises(SensorFailed, match="no local user"):
+        with pytest.raises(SensorFailed, match="no user 'mallory'"):
             rows_of("accounts.shell_history", root, user="mallory")
 
     def test_reads_what_bash_writes(self, root: Path) -> None:
@@ -74,18 +74,36 @@ class TestShellHistory:
         assert len(rows) == 1
         assert rows[0]["Time"] != ""
 
-    def test_neither_waits_nor_follows(self, root: Path) -> None:
+    def test_does_not_wait_for_anybody(self, root: Path) -> None:
         os.mkfifo(root / "home/bob/.bash_history")
-        (root / "home/bob/.zsh_history").symlink_to(root / "home/alice/.bash_history")
         huge = root / "home/bob/.sh_history"
         with huge.open("wb") as file:
             file.truncate(1 << 36)
             file.seek(-5, os.SEEK_END)
             file.write(b"\nend\n")
 
-        rows = rows_of("accounts.shell_history", root, user="bob", pattern="end|curl.*")
+        rows = rows_of("accounts.shell_history", root, user="bob", pattern="end|curl.*|.*pipe.*")
 
-        assert [row["Command"] for row in rows] == ["end"]
+        assert [row["Command"] for row in rows] == ["(no file that can be read: pipe)", "end"]
+
+    def test_shows_where_links_lead(self, root: Path) -> None:
+        bob = root / "home/bob"
+        (root / "home/alice/.bash_history").chmod(0o600)
+        (bob / ".bash_history").symlink_to("/dev/null")
+        (bob / ".zhistory").symlink_to(root / "home/alice/.bash_history")
+        (bob / ".sh_history").symlink_to(".ash_history")
+
+        rows = rows_of("accounts.shell_history", root, user="bob")
+
+        assert {row["Path"][10:]: row["Command"] for row in rows if row["Command"][0] == "("} == {
+            ".bash_history": "(link to /dev/null, which was not read)",
+            ".zhistory": "(link to /home/alice/.bash_history, which was not read)",
+            ".sh_history": "(link to /home/bob/.ash_history)",
+        }
+        assert [row["Path"] for row in rows if row["Command"] == r"caf\xe9"] == [
+            "/home/bob/.ash_history",
+            "/home/bob/.sh_history",
+        ]
 
     @given(st.binary(max_size=200))
     def test_survives_any_file(self, raw: bytes) -> None:

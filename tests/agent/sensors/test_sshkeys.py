@@ -70,8 +70,6 @@ class TestAuthorizedKeys:
                 "home/bob/.ssh/x": "",
             },
         )
-        (root / "home/bob/.ssh/authorized_keys").symlink_to("/home/alice/.ssh/authorized_keys")
-        os.mkfifo(root / "home/bob/.ssh/authorized_keys2")
 
         rows = rows_of("accounts.authorized_keys", root)
 
@@ -82,6 +80,36 @@ class TestAuthorizedKeys:
         assert {row["Fingerprint"] for row in rows} == {
             printed(program("ssh-keygen"), "-lf", str(tmp_path / "ed25519.pub")).split()[1]
         }
+
+    def test_behind_a_link_are_shown_as_sshd_sees_them(self, tmp_path: Path) -> None:
+        line = make_key(tmp_path, "ed25519").read_text()
+        root = write(
+            tmp_path / "root",
+            {
+                "etc/passwd": "alice:x:1:1::/home/alice:/bin/sh\nbob:x:2:2::/home/bob:/bin/sh\n",
+                "home/alice/.ssh/x": "",
+                "home/bob/.ssh/x": "",
+                "srv/web/.k": line,
+                "root/.ssh/authorized_keys": line,
+            },
+        )
+        (root / "root/.ssh/authorized_keys").chmod(0o600)
+        (root / "home/alice/.ssh/authorized_keys").symlink_to("../../../srv/web/.k")
+        (root / "home/bob/.ssh/authorized_keys").symlink_to(root / "root/.ssh/authorized_keys")
+        os.mkfifo(root / "home/bob/.ssh/authorized_keys2")
+
+        rows = rows_of("accounts.authorized_keys", root)
+
+        assert [(row["User"], row["Leads To"], row["Type"], row["Comment"]) for row in rows] == [
+            ("alice", "/srv/web/.k", "ssh-ed25519", "ed25519 of x@y"),
+            (
+                "bob",
+                "/root/.ssh/authorized_keys",
+                "",
+                "(link to /root/.ssh/authorized_keys, which was not read)",
+            ),
+            ("bob", "", "", "(no file that can be read: pipe)"),
+        ]
 
 
 class TestHostKeys:
