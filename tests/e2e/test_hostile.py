@@ -30,6 +30,8 @@ pytestmark = [
     pytest.mark.timeout(240),
 ]
 
+STATUS_PORT = 17443
+WEB_PORT = 8443
 GIBIBYTE = 1 << 30
 HALF_OPEN = 1000
 # A TLS record header that promises a ClientHello of 512 bytes, and then nothing.
@@ -228,18 +230,26 @@ class TestARogueEndpoint:
                 pass
 
 
+@pytest.mark.parametrize("port", [GATEWAY_PORT, SESSIONS_PORT, STATUS_PORT, WEB_PORT])
 def test_a_thousand_half_open_handshakes_keep_nobody_out(
-    console: Console, agent: Agent, hosts: list[Host], tmp_path: Path
+    console: Console, agent: Agent, hosts: list[Host], tmp_path: Path, port: int
 ) -> None:
-    newcomer = console.joined_agent(hosts[2], tmp_path / "newcomer")
+    # Pages are served to the console's own computer only.
+    stranger, address = (
+        (console.host, "127.0.0.1") if port == WEB_PORT else (hosts[2], console.host.address)
+    )
     with ExitStack() as stack:
         for _ in range(HALF_OPEN):
-            connection = stack.enter_context(hosts[2].connect(console.host.address, GATEWAY_PORT))
+            connection = stack.enter_context(stranger.connect(address, port))
             connection.sendall(HALF_A_HELLO)
 
+        # Somebody joins, connects and is looked into, which takes all four ports.
+        newcomer = console.joined_agent(hosts[2], tmp_path / "newcomer")
         newcomer.start()
         stack.callback(newcomer.stop)
         console.wait_for(newcomer, within=20)
+        session = console.open_session(newcomer)
+        console.search(session, "process.path contains 'nothing'")
         assert console.is_online(agent)
         assert agent.status()["link"] == "connected"
 
