@@ -32,7 +32,7 @@ from console.endpoints.models import Endpoint, Label
 from console.endpoints.reach import reach_of
 from console.endpoints.selectors import endpoints_visible_to
 
-# More than a page of the list shows; the API takes more.
+# Their ids travel through the browser and back, in one field: Django takes a thousand fields.
 MOST_AT_ONCE = 10_000
 NAMES_SHOWN = 12
 
@@ -169,27 +169,39 @@ def show_labelling(request: HttpRequest) -> HttpResponse:
     if request.method != "POST" or not request.user.has_perm(CHANGE):
         raise PermissionDenied
     ids = _ids(request.POST.getlist("endpoints"))
-    endpoints = _labelable(request, endpoints_visible_to(request.user).filter(pk__in=ids))
+    chosen = _labelable(request, endpoints_visible_to(request.user).filter(pk__in=ids))
+    endpoints = _first(chosen)
     if endpoints and request.POST.get("then") == "place":
         return _place(request, endpoints)
     return _ask(request, endpoints)
 
 
 def ask_for_labels(request: HttpRequest, chosen: QuerySet[Endpoint]) -> HttpResponse:
-    """Ask which labels to put on these endpoints and which to take off."""
-    return _ask(request, _labelable(request, chosen))
+    """Ask which labels to put on these endpoints and which to take off.
+
+    Of more than `MOST_AT_ONCE` it is asked of the first by name, and said so.
+    """
+    labelable = _labelable(request, chosen)
+    endpoints = _first(labelable)
+    left = labelable.count() - len(endpoints) if len(endpoints) == MOST_AT_ONCE else 0
+    return _ask(request, endpoints, left=left)
 
 
-def _labelable(request: HttpRequest, chosen: QuerySet[Endpoint]) -> list[Endpoint]:
-    allowed = reach_of(request.user, CHANGE).endpoints(chosen.filter(revoked_at=None))
-    return list(allowed.order_by("host_name").prefetch_related("labels")[:MOST_AT_ONCE])
+def _labelable(request: HttpRequest, chosen: QuerySet[Endpoint]) -> QuerySet[Endpoint]:
+    return reach_of(request.user, CHANGE).endpoints(chosen.filter(revoked_at=None))
 
 
-def _ask(request: HttpRequest, endpoints: list[Endpoint]) -> HttpResponse:
+def _first(labelable: QuerySet[Endpoint]) -> list[Endpoint]:
+    ordered = labelable.order_by("host_name", "pk").prefetch_related("labels")
+    return list(ordered[:MOST_AT_ONCE])
+
+
+def _ask(request: HttpRequest, endpoints: list[Endpoint], *, left: int = 0) -> HttpResponse:
     if not endpoints:
         messages.error(request, "None of these endpoints is there for you to label.")
         return _to_endpoints()
-    return page_in_shell(request, "endpoints/labelling.html", _choice(request, endpoints))
+    context = {**_choice(request, endpoints), "left": left}
+    return page_in_shell(request, "endpoints/labelling.html", context)
 
 
 def label_chip(label: Label) -> SafeString:
@@ -251,6 +263,7 @@ def _choice(request: HttpRequest, endpoints: list[Endpoint]) -> dict[str, Any]:
         "title": "Label endpoints",
         "opts": Label._meta,
         "endpoints": endpoints,
+        "ids": ",".join(str(endpoint.pk) for endpoint in endpoints),
         "names": [endpoint.host_name for endpoint in endpoints[:NAMES_SHOWN]],
         "more": max(len(endpoints) - NAMES_SHOWN, 0),
         "labels": labels,
@@ -264,8 +277,9 @@ def _to_endpoints() -> HttpResponse:
 
 
 def _ids(texts: list[str]) -> list[UUID]:
+    named = ",".join(texts).split(",")
     try:
-        return [UUID(text) for text in texts[:MOST_AT_ONCE]]
+        return [UUID(text) for text in named[:MOST_AT_ONCE]]
     except ValueError:
         return []
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from console.access.models import User
 from console.audit.models import AuditEvent
 from console.core.actor import Actor
 from console.core.exceptions import InvalidInput, NotAllowed
+from console.endpoints import label_pages
 from console.endpoints.labels import (
     LabelDraft,
     change_label,
@@ -19,14 +22,17 @@ from console.endpoints.models import Endpoint, Label
 from tests.console.api_client import api_client, make_user
 from tests.console.computers import ADMINISTRATOR, NOW, enrolled_endpoint
 from tests.console.pages import browser, messages_of, text_of
+from tests.console.questions import scene
 from tests.console.roles import give_role, manual_group
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 WRITES = (
     *("endpoints.view_label", "endpoints.change_label", "endpoints.add_label"),
     *("endpoints.delete_label", "endpoints.view_endpoint"),
 )
+
+EVERY_ENDPOINT = {"action": "label_chosen", "select_across": "1", "_selected_action": ["x"]}
 
 
 def make_label(name: str = "crown jewel", colour: str = "red") -> Label:
@@ -108,6 +114,35 @@ class TestPages:
         assert label.endpoints.count() == 2
         listed = text_of(client.get(f"/endpoints/endpoint/?label={label.pk}"))
         assert listed.count("v-label is-red") == 2
+
+    def test_label_more_endpoints_than_a_form_has_fields(self) -> None:
+        scene.prepare()
+        scene.endpoints(1_100)
+        label = make_label()
+        client = browser(*WRITES)
+
+        page = text_of(client.post("/endpoints/endpoint/", EVERY_ENDPOINT))
+        fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+        done = client.post(
+            "/endpoints/labelling/", {**fields, f"label-{label.pk}": "put"}, follow=True
+        )
+
+        assert messages_of(done) == ["Labels of 1,100 endpoints changed."]
+        assert label.endpoints.count() == 1_100
+
+    def test_say_when_more_were_chosen_than_can_be_labelled_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("web-1", "web-2", "web-3"):
+            enrolled_endpoint(name)
+        client = browser(*WRITES)
+        assert 'role="alert"' not in text_of(client.post("/endpoints/endpoint/", EVERY_ENDPOINT))
+        monkeypatch.setattr(label_pages, "MOST_AT_ONCE", 2)
+
+        page = text_of(client.post("/endpoints/endpoint/", EVERY_ENDPOINT))
+
+        assert "Labels of 2 endpoints" in page
+        assert "You chose 1 endpoint more" in page
 
     def test_rename_and_delete_with_the_name_in_the_question(self) -> None:
         label = make_label()
