@@ -14,13 +14,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from console.access.content import content_sets_of, may_use
+from console.access.models import User
 from console.core.admin import page_in_shell
 from console.core.exceptions import VedetteError
 from console.core.instants import how_far_away, how_long_ago
 from console.core.requests import actor_of
+from console.endpoints.models import ComputerGroup
 from console.questions.browser_json import user_of
 from console.questions.forms import SavedQuestionForm, initial_for, initial_of, interval_text
 from console.questions.models import SavedQuestion
+from console.questions.narrowing import groups_seen, groups_to_save
 from console.questions.saved import (
     WRITE,
     ask_saved_question,
@@ -31,10 +34,14 @@ from console.questions.saved import (
 )
 from console.questions.selectors import visible_questions
 from console.questions.services import ASK
-from console.questions.views import LONGEST_CARRIED, recent_rows
+from console.questions.views import LONGEST_CARRIED, lifetime_in, narrowing_in, recent_rows
 
 ANSWERS_SHOWN: Final = 50
 SAVED_SHOWN: Final = 500
+WIDENS: Final = (
+    "The question was for chosen endpoints, or for groups that you may not ask. A saved one is "
+    "for the computer groups that are chosen here, or for everybody."
+)
 
 
 @require_safe
@@ -47,7 +54,9 @@ def list_saved(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     context = {
         "title": "Saved questions",
-        "rows": [_row(saved, now) for saved in found.order_by("name")[:SAVED_SHOWN]],
+        "rows": [
+            _row(saved, user_of(request), now) for saved in found.order_by("name")[:SAVED_SHOWN]
+        ],
         "query": wanted,
         "may_save": content_sets_of(user_of(request), WRITE).exists(),
         "may_ask": request.user.has_perm(ASK),
@@ -60,11 +69,12 @@ def show_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
     """Show a saved question, when it is asked, and what was answered every time."""
     saved = _saved(request, saved_id)
     now = timezone.now()
-    asked = visible_questions(user_of(request)).filter(saved=saved).select_related("asked_by")
+    asked = visible_questions(user_of(request)).filter(saved=saved)
+    asked = asked.select_related("asked_by").prefetch_related("groups")
     questions = list(asked.defer("request", "envelope")[:ANSWERS_SHOWN])
     context = {
         "title": saved.name,
-        "row": _row(saved, now),
+        "row": _row(saved, user_of(request), now),
         "saved": saved,
         "answers": recent_rows(user_of(request), questions, now),
         "may_change": may_use(user_of(request), WRITE, saved.content_set),
@@ -74,8 +84,13 @@ def show_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
 
 
 def add_saved(request: HttpRequest) -> HttpResponse:
-    """Keep a question; `?text=` is the one to keep. Who may write to no content set is told so."""
-    initial = initial_for(request.GET.get("text", "")[:LONGEST_CARRIED])
+    """Keep a question; `?text=` is the one to keep, `?like=` the id of one for the same groups.
+
+    Who may write to no content set is told so.
+    """
+    text = request.GET.get("text", "")[:LONGEST_CARRIED]
+    groups = _groups_carried(request)
+    initial = initial_for(text, lifetime=lifetime_in(request), groups=groups)
     form = SavedQuestionForm(request.POST or None, initial=initial, user=user_of(request))
     if request.method == "POST" and form.is_valid():
         saved = _store(request, form, None)
@@ -124,6 +139,19 @@ def ask_saved(request: HttpRequest, saved_id: int) -> HttpResponse:
 # ---------------------------------------------------------------------- inside
 
 
+def _groups_carried(request: HttpRequest) -> list[ComputerGroup]:
+    narrowing = narrowing_in(request)
+    if narrowing is None:
+        return []
+    try:
+        groups, widens = groups_to_save(narrowing, user=user_of(request))
+    except VedetteError as refusal:
+        raise Http404(refusal.detail) from refusal
+    if widens and request.method == "GET":
+        messages.warning(request, WIDENS)
+    return groups
+
+
 def _saved(request: HttpRequest, saved_id: int) -> SavedQuestion:
     found = _with_last_asked(saved_questions_for(user_of(request)), request)
     saved = found.filter(pk=saved_id).first()
@@ -145,13 +173,18 @@ def _with_last_asked(
     # Of the answers that this user may see: when others asked may be none of their business.
     visible = visible_questions(user_of(request)).filter(saved=OuterRef("pk")).order_by()
     last = visible.values("saved").annotate(last=Max("asked_at")).values("last")
-    return questions.select_related("owner", "content_set").annotate(last_asked=Subquery(last))
+    return (
+        questions.select_related("owner", "content_set")
+        .prefetch_related("groups")
+        .annotate(last_asked=Subquery(last))
+    )
 
 
-def _row(saved: SavedQuestion, now: datetime) -> dict[str, Any]:
+def _row(saved: SavedQuestion, user: User, now: datetime) -> dict[str, Any]:
     last: datetime | None = getattr(saved, "last_asked", None)
     return {
         "saved": saved,
+        "groups": groups_seen(user, saved.groups.all()),
         "every": interval_text(saved.interval),
         "last": last,
         "last_ago": how_long_ago(last, now=now) if last else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Sum
@@ -80,13 +80,13 @@ def endpoints_of_row(
     ]
 
 
-def endpoint_ids_of_row(
+def endpoints_giving(
     question: Question, reach: Reach, row_id: int, request: GridRequest | None = None
-) -> set[UUID]:
-    """Return all endpoints in reach that gave a row, to do something with them."""
+) -> QuerySet[Answer, Any]:
+    """Select the endpoints in reach that gave a row, as `endpoints_of_row` lists them."""
     row = row_in_reach(question, reach, row_id)
     answers = _in_reach(question, reach).filter(digest__in=_digests(row, request))
-    return set(answers.values_list("endpoint_id", flat=True))
+    return answers.values("endpoint")
 
 
 def rows_by_endpoint(
@@ -150,6 +150,8 @@ def _digests(row: AnswerRow, request: GridRequest | None) -> QuerySet[AnswerRow,
     alike = AnswerRow.objects.filter(question=row.question_id)
     if request is None or not request.group_by:
         return alike.filter(pk=row.pk).values_list("digest", flat=True)
+    if any(not 0 <= column < len(row.values) for column in request.group_by):
+        raise InvalidInput("There is no such column.", errors={"column": ["no such column"]})
     for column in request.group_by:
         alike = alike.filter(**{f"values__{column}": row.values[column]})
     return alike.values_list("digest", flat=True)

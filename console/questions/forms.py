@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from console.endpoints.models import ComputerGroup
 from console.endpoints.reach import reach_of
 from console.questions.models import SavedQuestion
 from console.questions.saved import WRITE, SavedFields
-from console.questions.services import ASK, DEFAULT_LIFETIME
+from console.questions.services import ASK
 
 UNITS: Final = ((60, "minutes"), (3600, "hours"), (86_400, "days"))
 LIFETIMES: Final = (
@@ -78,12 +79,7 @@ class SavedQuestionForm(forms.Form):
         if not reach.everything:
             groups = groups.filter(pk__in=reach.group_ids)
         self._choice("groups").queryset = groups
-        lifetimes = dict(LIFETIMES)
-        kept = self.initial.get("lifetime")
-        if kept is not None and kept not in lifetimes:
-            # As it was saved through the API.
-            lifetimes[kept] = f"{kept:,} seconds"
-        self._choice("lifetime").choices = sorted(lifetimes.items())
+        self._choice("lifetime").choices = lifetimes_with(self.initial.get("lifetime"))
 
     def clean(self) -> dict[str, Any]:
         """Ask for the interval of what is scheduled."""
@@ -126,10 +122,20 @@ def initial_of(saved: SavedQuestion) -> dict[str, Any]:
     }
 
 
-def initial_for(text: str) -> dict[str, Any]:
+def initial_for(
+    text: str, *, lifetime: int, groups: Iterable[ComputerGroup] = ()
+) -> dict[str, Any]:
     """Return the values with which the form of a new one starts."""
-    lifetime = int(DEFAULT_LIFETIME.total_seconds())
-    return {"text": text, "lifetime": lifetime, "every": 1, "unit": 86_400}
+    chosen = [group.pk for group in groups]
+    return {"text": text, "lifetime": lifetime, "groups": chosen, "every": 1, "unit": 86_400}
+
+
+def lifetimes_with(kept: int | None) -> list[tuple[int, str]]:
+    """Return the lifetimes to choose from, with one that was chosen otherwise, as by the API."""
+    lifetimes = dict(LIFETIMES)
+    if kept is not None and kept not in lifetimes:
+        lifetimes[kept] = f"{kept:,} seconds"
+    return sorted(lifetimes.items())
 
 
 def split_interval(seconds: int) -> tuple[int, int]:

@@ -26,8 +26,9 @@ FIRST_SENSOR = "computer.name"
 def ask_about_row(
     question: Question, values: Sequence[str], columns: Sequence[int], *, user: User
 ) -> str:
-    """Write `Get … from machines with …`: only those that gave these values in these columns.
+    """Write `Get … from machines with …`: those that have each of these values in some row now.
 
+    Whoever wants exactly the endpoints that gave the row asks with a `Narrowing`.
     The question's own filter and group stay. It asks for the computer's name to begin with, or
     for what the question asks. Raises `InvalidInput` when no column can be compared, and
     `QuestionUnreadable`.

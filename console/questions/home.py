@@ -21,7 +21,9 @@ def home_part(user: User, *, now: datetime) -> HomePart:
     may_ask = user.has_perm(ASK)
     if not may_ask and not user.has_perm(VIEW):
         return HomePart()
-    questions = list(visible_questions(user).defer("request", "envelope")[:NEWEST])
+    questions = list(
+        visible_questions(user).prefetch_related("groups").defer("request", "envelope")[:NEWEST]
+    )
     page = reverse("questions")
     panel = Panel(
         "questions/home.html",

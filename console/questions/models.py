@@ -148,6 +148,8 @@ class Question(models.Model):
     )
     # Endpoints that join one of these groups before `expires_at` are asked, too.
     groups = models.ManyToManyField("endpoints.ComputerGroup", blank=True, related_name="+")
+    # Only the endpoints that were chosen when it was asked: nobody joins them.
+    only_chosen = models.BooleanField(default=False, db_default=False)
     asked_at = models.DateTimeField(db_index=True)
     expires_at = models.DateTimeField(db_index=True)
     # Who may not use one of these sensors does not see the question, even when asking it once.

@@ -183,6 +183,14 @@ def progress(question: Question, reach: Reach, *, now: datetime) -> Progress:
     )
 
 
+def unanswered_targets(question: Question, reach: Reach) -> QuerySet[QuestionTarget]:
+    """Return the endpoints in reach that gave no answer to a question, or a part of one."""
+    targets = QuestionTarget.objects.filter(
+        ~Q(state__in=(State.ANSWERED, State.NOT_MATCHING)) | _IN_PART, question=question
+    )
+    return reach.endpoints(targets, field="endpoint")
+
+
 def unanswered(
     question: Question, reach: Reach, *, after: str = "", limit: int = 500
 ) -> list[Unanswered]:
@@ -191,12 +199,7 @@ def unanswered(
     `after` continues behind a former list: the host name and the id of its last endpoint, joined
     by a slash (`cursor_of`).
     """
-    targets = reach.endpoints(
-        QuestionTarget.objects.filter(question=question).filter(
-            ~Q(state__in=(State.ANSWERED, State.NOT_MATCHING)) | _IN_PART
-        ),
-        field="endpoint",
-    ).select_related("endpoint")
+    targets = unanswered_targets(question, reach).select_related("endpoint")
     if after:
         host_name, _, endpoint_id = after.rpartition("/")
         targets = targets.filter(

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, QuerySet
 
 from console.access.models import User
 from console.audit.services import record_audit_event
@@ -59,12 +59,16 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How long a question stays open, which groups it is for (none: all), and on what occasion."""
+    """How long a question stays open, whom it is for, and on what occasion.
+
+    `groups` (none: all), and of those only `endpoints`, a statement that selects their ids.
+    """
 
     lifetime: timedelta = DEFAULT_LIFETIME
     groups: tuple[ComputerGroup, ...] = ()
     source: Question.Source = Question.Source.USER
     saved: SavedQuestion | None = None
+    endpoints: QuerySet[Any, Any] | None = None
 
 
 def ask(
@@ -83,7 +87,7 @@ def ask(
         raise NotAllowed("Your roles let you ask no computer group.")
     wording = word_question(text, user=user)
     groups = terms.groups if wording.group is None else (_group_named(wording.group, reach),)
-    scope = Scope(reach=reach, groups=groups)
+    scope = Scope(reach=reach, groups=groups, endpoint_ids=terms.endpoints)
     return pose(wording, scope, terms, asked_by=user, actor=actor, now=now)
 
 
@@ -111,6 +115,7 @@ def pose(
         columns=wording.columns_json(),
         source=terms.source,
         saved=terms.saved,
+        only_chosen=scope.endpoint_ids is not None,
         asked_by=asked_by,
         asked_at=now,
         expires_at=now + terms.lifetime,
@@ -166,9 +171,9 @@ def ask_joiners(endpoint_ids: Iterable[UUID], *, now: datetime) -> int:
     What the asker may ask counts now, not when the question was asked.
     """
     joined = list(endpoint_ids)
-    questions = Question.objects.filter(ended_at=None, expires_at__gt=now).exclude(
-        source=Question.Source.TEST
-    )
+    questions = Question.objects.filter(
+        ended_at=None, expires_at__gt=now, only_chosen=False
+    ).exclude(source=Question.Source.TEST)
     return sum(
         _ask_joiners(question, joined)
         for question in questions.select_related("asked_by").prefetch_related("groups")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
@@ -22,12 +22,13 @@ _ASKED_AT_ONCE: Final = 500
 class Scope:
     """Whom a question may reach. Without `groups`, all that `reach` reaches.
 
-    `endpoint_ids` narrows it to these, as for a test of a sensor.
+    `endpoint_ids` narrows it to these, as for a test of a sensor; many are a statement that
+    selects them.
     """
 
     reach: Reach
     groups: tuple[ComputerGroup, ...] = ()
-    endpoint_ids: frozenset[UUID] | None = None
+    endpoint_ids: frozenset[UUID] | QuerySet[Any, Any] | None = None
 
     def endpoints(self) -> QuerySet[Endpoint]:
         """Return the endpoints that are asked: enrolled, not revoked, and in scope."""

@@ -28,12 +28,27 @@ from console.modules import endpoint_operations
 from console.questions.browser_answers import progress_json, seen_by
 from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.catalogue import definitions_for
-from console.questions.forms import LIFETIMES
+from console.questions.forms import lifetimes_with
 from console.questions.grid import columns_of
 from console.questions.models import Question, SavedQuestion
+from console.questions.narrowing import (
+    Narrowed,
+    Narrowing,
+    describe_narrowing,
+    groups_seen,
+    narrowed_terms,
+)
 from console.questions.saved import WRITE, saved_questions_for
 from console.questions.selectors import VIEW, may_cancel, visible_questions
-from console.questions.services import ASK, DEFAULT_LIFETIME, Terms, ask, cancel
+from console.questions.services import (
+    ASK,
+    DEFAULT_LIFETIME,
+    LONGEST_LIFETIME,
+    SHORTEST_LIFETIME,
+    Terms,
+    ask,
+    cancel,
+)
 from console.questions.standings import comparable_with, standings_of
 from sensors.conditions import OPERATORS, operators_for
 from sensors.definitions import Column, ValueType
@@ -44,6 +59,8 @@ LONGEST_CARRIED: Final = 4000
 RECENT: Final = 12
 SAVED: Final = 8
 EARLIER: Final = 50
+_SHORTEST: Final = int(SHORTEST_LIFETIME.total_seconds())
+_LONGEST: Final = int(LONGEST_LIFETIME.total_seconds())
 
 EXAMPLES: Final = (
     "computer.name",
@@ -58,6 +75,7 @@ EXAMPLES: Final = (
 class _Asked(msgspec.Struct):
     text: str
     lifetime: int = int(DEFAULT_LIFETIME.total_seconds())
+    like: Narrowing | None = None
 
 
 _asked: Final = msgspec.json.Decoder(_Asked)
@@ -67,20 +85,26 @@ _asked: Final = msgspec.json.Decoder(_Asked)
 def show_ask_page(request: HttpRequest) -> HttpResponse:
     """Show the input of a question, and what was asked before; `?part=recent` only the latter.
 
-    `?text=` fills the input, `?choose=1` marks its first sensor to be replaced.
+    `?text=` fills the input, `?choose=1` marks its first sensor to be replaced. `?like=` is the id
+    of a question to whose endpoints it goes; with `?row=` and `?by=` those that gave a row there,
+    with `?unanswered=1` those that did not answer it in full.
     """
     now = timezone.now()
     context = {"recent": _recent(user_of(request), now), "may_ask": request.user.has_perm(ASK)}
     if request.GET.get("part") == "recent":
         return TemplateResponse(request, "questions/recent.html", context)
+    narrowing = narrowing_in(request)
+    narrowed = _described(request, narrowing)
     context |= {
         "title": "Questions",
+        "narrowed": narrowed,
+        "like": msgspec.json.encode(narrowing).decode() if narrowing and narrowed else "",
         "saved": saved_questions_for(user_of(request))[:SAVED],
         "saved_count": saved_questions_for(user_of(request)).count(),
         "may_save": content_sets_of(user_of(request), WRITE).exists(),
         "examples": _examples(user_of(request)) if context["may_ask"] else [],
-        "lifetimes": LIFETIMES,
-        "lifetime": _lifetime_of(request),
+        "lifetimes": lifetimes_with(lifetime_in(request)),
+        "lifetime": lifetime_in(request),
         "text": request.GET.get("text", "")[:LONGEST_CARRIED],
     }
     return page_in_shell(request, "questions/ask.html", context)
@@ -92,6 +116,8 @@ def ask_question(request: HttpRequest) -> dict[str, Any]:
     """Ask, and say where the answers appear."""
     asked = body_of(request, _asked)
     terms = Terms(lifetime=timedelta(seconds=_bounded(asked.lifetime)))
+    if asked.like is not None:
+        terms = narrowed_terms(terms, asked.like, user=user_of(request))
     question = ask(
         asked.text,
         user=user_of(request),
@@ -122,6 +148,8 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
     may_ask = request.user.has_perm(ASK)
     progress = progress_json(question, reach, now=now)
     earlier = list(comparable_with(user_of(request), question)[:EARLIER])
+    seconds = int((question.expires_at - question.asked_at).total_seconds())
+    carried = {"text": question.text, "like": str(question.pk), "lifetime": seconds}
     context = {
         "title": "Question",
         "question": question,
@@ -129,13 +157,15 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
         "may_ask": may_ask,
         "may_cancel": progress["is_open"] and may_cancel(user_of(request), question),
         "may_save": content_sets_of(user_of(request), WRITE).exists(),
-        "edit_url": f"{reverse('questions')}?{urlencode({'text': question.text})}",
-        "save_url": f"{reverse('saved-question-add')}?{urlencode({'text': question.text})}",
+        "groups": groups_seen(user_of(request), question.groups.all()),
+        "edit_url": f"{reverse('questions')}?{urlencode(carried)}",
+        "save_url": f"{reverse('saved-question-add')}?{urlencode(carried)}",
         "earlier": [(each, how_long_ago(each.asked_at, now=now)) for each in earlier],
         "page": {
             "id": str(question.pk),
             "url": reverse("question", args=[question.pk]),
             "text": question.text,
+            "lifetime": seconds,
             "columns": [_column(each) for each in columns_of(question)],
             "progress": progress,
             "may_ask": may_ask,
@@ -172,16 +202,16 @@ def ask_again(request: HttpRequest, question_id: UUID) -> HttpResponse:
         raise PermissionDenied
     terms = Terms(
         lifetime=question.expires_at - question.asked_at,
-        groups=tuple(question.groups.all()),
         saved=_saved_of(user_of(request), question),
     )
+    like = Narrowing(question=question.pk)
     try:
         again = ask(
             question.text,
             user=user_of(request),
             actor=actor_of(request),
             now=timezone.now(),
-            terms=terms,
+            terms=narrowed_terms(terms, like, user=user_of(request)),
         )
     except VedetteError as refusal:
         messages.error(request, refusal.detail)
@@ -196,6 +226,7 @@ def recent_rows(user: User, questions: list[Question], now: datetime) -> list[di
         {
             "question": question,
             "standing": standings[question.pk],
+            "groups": groups_seen(user, question.groups.all()),
             "is_open": question.ended_at is None and question.expires_at > now,
             "ago": how_long_ago(question.asked_at, now=now),
             "ends": how_far_away(question.expires_at, now=now),
@@ -210,7 +241,10 @@ def recent_rows(user: User, questions: list[Question], now: datetime) -> list[di
 
 def _recent(user: User, now: datetime) -> list[dict[str, Any]]:
     questions = (
-        visible_questions(user).select_related("asked_by", "saved").defer("request", "envelope")
+        visible_questions(user)
+        .select_related("asked_by", "saved")
+        .prefetch_related("groups")
+        .defer("request", "envelope")
     )
     return recent_rows(user, list(questions[:RECENT]), now)
 
@@ -261,10 +295,42 @@ def _operations(user: User) -> list[dict[str, Any]]:
     ]
 
 
-def _lifetime_of(request: HttpRequest) -> int:
+def narrowing_in(request: HttpRequest) -> Narrowing | None:
+    """Read which endpoints an address is about; None for all. Raises `Http404`."""
+    wished = request.GET
+    if not wished.get("like"):
+        return None
+    try:
+        return msgspec.convert(
+            {
+                "question": wished["like"],
+                "row": wished.get("row") or None,
+                "group_by": wished.getlist("by"),
+                "unanswered": wished.get("unanswered") == "1",
+            },
+            Narrowing,
+            strict=False,
+        )
+    except msgspec.ValidationError as error:
+        raise Http404("There is no such question.") from error
+
+
+def lifetime_in(request: HttpRequest) -> int:
+    """Read for how many seconds a question of this address shall stay open."""
     wished = request.GET.get("lifetime", "")
-    known = {str(seconds): seconds for seconds, _ in LIFETIMES}
-    return known.get(wished, int(DEFAULT_LIFETIME.total_seconds()))
+    if wished.isascii() and wished.isdigit() and len(wished) <= len(str(_LONGEST)):
+        return min(max(int(wished), _SHORTEST), _LONGEST)
+    return int(DEFAULT_LIFETIME.total_seconds())
+
+
+def _described(request: HttpRequest, narrowing: Narrowing | None) -> Narrowed | None:
+    if narrowing is None:
+        return None
+    try:
+        return describe_narrowing(narrowing, user=user_of(request))
+    except VedetteError as refusal:
+        # Asked without it, the question would go to everybody.
+        raise Http404(refusal.detail) from refusal
 
 
 def _bounded(seconds: int) -> int:

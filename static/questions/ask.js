@@ -10,6 +10,8 @@ const form = byId("ask");
 const toggle = byId("toggle-builder");
 let builder = null;
 let isAsking = false;
+// To whose endpoints the question goes; null: to all.
+let like = form.dataset.like ? JSON.parse(form.dataset.like) : null;
 
 const input = new QuestionInput(form.querySelector("[data-question-input]"), {
   entered: () => ask(),
@@ -38,7 +40,8 @@ async function ask() {
       input.field.focus();
       return;
     }
-    const asked = await fetchJson(form.dataset.ask, { body: { text: input.text, lifetime: Number(byId("lifetime").value) } });
+    const body = { text: input.text, lifetime: Number(byId("lifetime").value), like };
+    const asked = await fetchJson(form.dataset.ask, { body });
     location.assign(asked.url);
   } catch (error) {
     input.say([error.message], "is-wrong");
@@ -60,7 +63,14 @@ form.addEventListener("click", (event) => {
 byId("save-question")?.addEventListener("click", ({ currentTarget }) => {
   const address = new URL(currentTarget.dataset.url, location.href);
   address.searchParams.set("text", input.text);
+  address.searchParams.set("lifetime", byId("lifetime").value);
+  if (like) address.search += `&${new URLSearchParams(location.search).toString().replace(/(^|&)(text|lifetime|choose|build)=[^&]*/g, "")}`;
   location.assign(address);
+});
+byId("ask-all")?.addEventListener("click", () => {
+  like = null;
+  byId("narrowed").remove();
+  input.field.focus();
 });
 
 function showExamples() {

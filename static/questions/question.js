@@ -259,7 +259,7 @@ byId("add-column")?.addEventListener("click", async ({ currentTarget: button }) 
     const built = await fetchJson(button.dataset.build, { body: { form } });
     // What still lacks a parameter is finished in the input.
     const text = built.valid ? built.text : page.text.replace(/\s+from\s/i, ` and ${sensor.name}[] from `);
-    location.assign(`${page.ask_url}?${new URLSearchParams({ text })}`);
+    location.assign(`${page.ask_url}?${new URLSearchParams({ text, like: page.id, lifetime: page.lifetime })}`);
   } catch (error) {
     byId("time-left").textContent = `– ${error.message}`;
   }

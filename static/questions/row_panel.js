@@ -5,8 +5,7 @@ import { fetchJson } from "./requests.js";
 import { count, many, shown } from "./values.js";
 
 const LONG = 90;
-// What has changed by the time a further question arrives.
-const FLEETING = new Set(["bytes", "seconds", "decimal", "instant"]);
+const FIRST_TEXT = "Get Computer Name from all machines";
 
 export class RowPanel {
   // `filter(column, value)` narrows the grid; `closed()` when somebody closes the panel.
@@ -27,7 +26,7 @@ export class RowPanel {
     this.givers = element("section", {}, element("h3", { text: "Given by" }), element("p", { class: "v-muted", text: "…" }));
     this.place.replaceChildren(
       element("header", { class: "v-card-head" }, element("h2", { text: `Given ${count(item.count)} ${item.count === 1 ? "time" : "times"}` }), close),
-      element("div", { class: "q-detail-body" }, element("dl", { class: "q-values" }, ...columns.map((index) => this.value(index))), this.further(columns), this.givers),
+      element("div", { class: "q-detail-body" }, element("dl", { class: "q-values" }, ...columns.map((index) => this.value(index))), this.further(), this.givers),
     );
     this.place.hidden = false;
     this.place.parentElement.classList.add("has-detail");
@@ -47,26 +46,25 @@ export class RowPanel {
     const filter = iconButton("filter_alt", `Only rows with this ${label}`);
     filter.addEventListener("click", () => this.filter(index, text));
     const ask = iconButton("forum", `Ask the endpoints with this ${label} something else`);
-    ask.addEventListener("click", () => this.askFurther([index], ask));
+    ask.addEventListener("click", () => this.askFurther(index, ask));
     const pretty = shown(text, type);
     const plain = visible(text);
     return element("div", {}, element("dt", { text: label }), element("dd", { class: plain.length > LONG ? "v-mono" : null, text: text === "" ? "(empty)" : pretty === plain ? plain : `${pretty} (${plain})` }), element("span", {}, filter, this.page.may_ask && text !== "" ? ask : null));
   }
 
-  further(columns) {
+  further() {
     if (!this.page.may_ask) return null;
     const button = element("button", { type: "button", class: "v-button", id: "drill-down" }, element("span", { class: "material-symbols-outlined", "aria-hidden": "true", text: "forum" }), "Ask these endpoints …");
-    const lasting = columns.filter((index) => !FLEETING.has(this.page.columns[index].type) && this.item.values[index] !== "");
-    button.addEventListener("click", () => this.askFurther(lasting.length > 0 ? lasting : columns, button));
+    button.addEventListener("click", () => askAbout(this.page, { row: this.item.id, by: this.groupBy }));
     this.refusal = element("p", { class: "v-error", role: "alert" });
     return element("div", {}, button, this.refusal);
   }
 
-  async askFurther(columns, button) {
+  async askFurther(column, button) {
     button.disabled = true;
     this.refusal.textContent = "";
     try {
-      const { text } = await fetchJson(`${this.page.url}further/`, { body: { row: this.item.id, columns } });
+      const { text } = await fetchJson(`${this.page.url}further/`, { body: { row: this.item.id, columns: [column] } });
       const address = new URL(this.page.ask_url, location.href);
       address.searchParams.set("text", text);
       address.searchParams.set("choose", "1");
@@ -101,6 +99,16 @@ export class RowPanel {
     more.addEventListener("click", () => this.showGivers(next));
     this.givers.append(more);
   }
+}
+
+// Lead to the input, for a question to exactly the endpoints that gave a row or that `unanswered` lists.
+export function askAbout(page, { row, by = [], unanswered, text = FIRST_TEXT }) {
+  const address = new URL(page.ask_url, location.href);
+  const wanted = { text, like: page.id, row, unanswered };
+  for (const [name, value] of Object.entries(wanted)) if (value !== undefined) address.searchParams.set(name, value);
+  for (const column of by) address.searchParams.append("by", column);
+  if (text === FIRST_TEXT) address.searchParams.set("choose", "1");
+  location.assign(address);
 }
 
 function giverOf(page, [id, name, times], { isOnly }) {

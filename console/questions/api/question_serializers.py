@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from console.questions.grid import columns_of
 from console.questions.models import Question
+from console.questions.narrowing import groups_seen
 from console.questions.services import DEFAULT_LIFETIME, LONGEST_LIFETIME, SHORTEST_LIFETIME
 from console.questions.wording import LONGEST_TEXT
 
@@ -54,8 +55,33 @@ class WordedSerializer(serializers.Serializer[Any]):
         return attrs
 
 
+class LikeSerializer(serializers.Serializer[Any]):
+    """To whom a question goes: as another one, and of its endpoints only some."""
+
+    question = serializers.UUIDField(
+        help_text="Its computer groups, and its endpoints where those were chosen."
+    )
+    row = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        help_text="Only the endpoints that gave this row.",
+    )
+    group_by = serializers.ListField(
+        child=serializers.IntegerField(min_value=0, max_value=1000),
+        required=False,
+        max_length=64,
+        help_text="Columns by number: rows that are equal to `row` there count, too.",
+    )
+    unanswered = serializers.BooleanField(
+        required=False, help_text="Only the endpoints that did not answer in full."
+    )
+
+
 class AskSerializer(WordedSerializer):
     """A question to ask; `saved` asks a saved one, and nothing else is sent beside it."""
+
+    like = LikeSerializer(required=False)
 
     groups = group_ids_field(required=False)
     lifetime = lifetime_field(required=False, default=int(DEFAULT_LIFETIME / timedelta(seconds=1)))
@@ -65,9 +91,11 @@ class AskSerializer(WordedSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A saved question brings its own words and groups."""
+        if {"like", "groups"} <= attrs.keys():
+            raise serializers.ValidationError("Send either groups or like.")
         if "saved" not in attrs:
             return super().validate(attrs)
-        if {"text", "question", "groups"} & attrs.keys():
+        if {"text", "question", "groups", "like"} & attrs.keys():
             raise serializers.ValidationError("A saved question is asked as it is.")
         return attrs
 
@@ -124,11 +152,25 @@ class CheckedSerializer(serializers.Serializer[Any]):
     expected = serializers.ListField(child=serializers.CharField(), required=False)
 
 
+class GroupsSeenSerializer(serializers.Serializer[Any]):
+    """The computer groups that a question is for; neither names nor others: all."""
+
+    names = serializers.ListField(child=serializers.CharField())
+    others = serializers.BooleanField(help_text="It is for groups out of your reach, too.")
+
+
 class QuestionSerializer(serializers.ModelSerializer[Question]):
-    """A question that was asked. How many endpoints answered stands in its `progress`."""
+    """A question that was asked. How many endpoints answered stands in its `progress`.
+
+    It takes `user` from its context: names of groups are shown to who reaches them.
+    """
 
     asked_by = serializers.CharField(source="asked_by.username", default=None, allow_null=True)
     columns = serializers.SerializerMethodField()
+    groups = serializers.SerializerMethodField()
+    only_chosen = serializers.BooleanField(
+        read_only=True, help_text="For endpoints that were chosen when it was asked; none joins."
+    )
 
     class Meta:
         model = Question
@@ -138,6 +180,8 @@ class QuestionSerializer(serializers.ModelSerializer[Question]):
             "columns",
             "source",
             "saved",
+            "groups",
+            "only_chosen",
             "asked_by",
             "asked_at",
             "expires_at",
@@ -151,6 +195,12 @@ class QuestionSerializer(serializers.ModelSerializer[Question]):
     def get_columns(self, question: Question) -> Any:
         """List its columns."""
         return ColumnSerializer(columns_of(question), many=True).data
+
+    @extend_schema_field(GroupsSeenSerializer)
+    def get_groups(self, question: Question) -> Any:
+        """Name the computer groups that it is for."""
+        seen = groups_seen(self.context["user"], question.groups.all())
+        return {"names": list(seen.names), "others": seen.others}
 
 
 class ProgressSerializer(serializers.Serializer[Any]):

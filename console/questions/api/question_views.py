@@ -31,6 +31,7 @@ from console.questions.api.question_serializers import (
 )
 from console.questions.api.worded import Reader, groups_to_ask, groups_with_ids
 from console.questions.models import Question
+from console.questions.narrowing import Narrowing, narrowed_terms
 from console.questions.saved import ask_saved_question, saved_questions_for
 from console.questions.selectors import may_cancel, progress, viewing_reach, visible_questions
 from console.questions.services import Terms, ask, cancel
@@ -112,12 +113,13 @@ class QuestionViewSet(QuestionResource):
     def list(self, request: Request) -> Response:
         """List questions, the newest first."""
         visible = visible_questions(self.user()).defer("request", "envelope")
-        found = self.filter_queryset(visible.select_related("asked_by"))
+        found = self.filter_queryset(visible.select_related("asked_by").prefetch_related("groups"))
         page: list[Any] = list(self.paginate_queryset(found) or ())
         standings = standings_of(self.user(), page)
         for question in page:
             question.standing = standings[question.pk]
-        return self.get_paginated_response(ListedQuestionSerializer(page, many=True).data)
+        listed = ListedQuestionSerializer(page, many=True, context={"user": self.user()})
+        return self.get_paginated_response(listed.data)
 
     @extend_schema(
         request=AskSerializer,
@@ -138,6 +140,8 @@ class QuestionViewSet(QuestionResource):
                 lifetime=timedelta(seconds=sent["lifetime"]),
                 groups=groups_with_ids(user, sent.get("groups", ())),
             )
+            if "like" in sent:
+                terms = narrowed_terms(terms, Narrowing(**_chosen(sent["like"])), user=user)
             text = Reader.of(user).text_of(sent)
             question = ask(text, user=user, actor=self.actor(), now=now, terms=terms)
         return Response(self._detail(question), status=status.HTTP_201_CREATED)
@@ -192,4 +196,8 @@ class QuestionViewSet(QuestionResource):
         reach = viewing_reach(self.user(), question)
         shown.progress = asdict(progress(question, reach, now=timezone.now()))
         shown.may_cancel = may_cancel(self.user(), question)
-        return QuestionDetailSerializer(shown).data
+        return QuestionDetailSerializer(shown, context={"user": self.user()}).data
+
+
+def _chosen(sent: Mapping[str, Any]) -> dict[str, Any]:
+    return {**sent, "group_by": tuple(sent.get("group_by", ()))}

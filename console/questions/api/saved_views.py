@@ -205,10 +205,12 @@ class SavedQuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Res
     @action(detail=True, methods=["post"])
     def ask(self, request: Request, pk: int) -> Response:
         """Ask it now, with one's own rights."""
+        user = user_of(self)
         question = ask_saved_question(
-            self.get_object(), user=user_of(self), actor=self.actor(), now=timezone.now()
+            self.get_object(), user=user, actor=self.actor(), now=timezone.now()
         )
-        return Response(QuestionSerializer(question).data, status=status.HTTP_201_CREATED)
+        shown = QuestionSerializer(question, context={"user": user}).data
+        return Response(shown, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=ListedQuestionSerializer(many=True))
     @action(detail=True, filterset_class=None)
@@ -217,14 +219,13 @@ class SavedQuestionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Res
         self.page_order = ("-sequence",)
         user = user_of(self)
         asked = visible_questions(user).filter(saved=self.get_object())
-        page: list[Any] = list(
-            self.paginate_queryset(asked.defer("request", "envelope").select_related("asked_by"))
-            or ()
-        )
+        asked = asked.select_related("asked_by").prefetch_related("groups")
+        page: list[Any] = list(self.paginate_queryset(asked.defer("request", "envelope")) or ())
         standings = standings_of(user, page)
         for question in page:
             question.standing = standings[question.pk]
-        return self.get_paginated_response(ListedQuestionSerializer(page, many=True).data)
+        listed = ListedQuestionSerializer(page, many=True, context={"user": user})
+        return self.get_paginated_response(listed.data)
 
     def handle_exception(self, exc: Exception) -> Response:
         """Add the place in the text to the problem of what is no question."""

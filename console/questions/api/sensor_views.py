@@ -157,7 +157,8 @@ class SensorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceVi
             actor=self.actor(),
             now=timezone.now(),
         )
-        return Response(QuestionSerializer(question).data, status=status.HTTP_201_CREATED)
+        shown = QuestionSerializer(question, context={"user": user}).data
+        return Response(shown, status=status.HTTP_201_CREATED)
 
     def _own(self, number: int) -> Sensor:
         sensor = own_sensors_for(user_of(self)).filter(pk=number).first()

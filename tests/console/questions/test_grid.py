@@ -16,7 +16,7 @@ from console.questions.answers import record_answers
 from console.questions.comparison import changed_endpoints, compare
 from console.questions.drill_down import (
     cursor_of,
-    endpoint_ids_of_row,
+    endpoints_giving,
     endpoints_of_row,
     row_cursor_of,
     rows_by_endpoint,
@@ -233,7 +233,8 @@ class TestDrillDown:
         row = self.shared_row(question)
 
         assert {each.endpoint_id for each in endpoints_of_row(question, reach, row)} == set(ids[:2])
-        assert endpoint_ids_of_row(question, reach, row) == set(ids[:2])
+        given = endpoints_giving(question, reach, row)
+        assert {each["endpoint"] for each in given} == set(ids[:2])
         assert {each.endpoint_id for each in rows_by_endpoint(question, reach)} == set(ids[:2])
         assert not rows_by_endpoint(question, reach, endpoint_id=ids[3])
 
