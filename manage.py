@@ -4,6 +4,7 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from console.core.exceptions import Unavailable
@@ -18,6 +19,7 @@ if __name__ == "__main__":
         if not is_test:
             begin_program()
         execute_from_command_line(sys.argv)
-    except Unavailable as refusal:
-        # Without its directory or its key file the console can do nothing: no traceback says more.
+    except (Unavailable, ImproperlyConfigured) as refusal:
+        # Without its directory, its key file or the driver of its database the console can do
+        # nothing: no traceback says more.
         sys.exit(f"vedette: {refusal}")

@@ -32,7 +32,7 @@ def ensure_signing_key(now: datetime) -> SigningKey:
     """Return the row of the key that signs, making both on the first call.
 
     Raises `AuthorityMissing` when the database knows a key whose file is gone, and when the file
-    is damaged: a new one would be trusted by no endpoint, so the administrator restores the file instead.
+    is damaged: a new one would be trusted by no endpoint, so the administrator restores it.
     """
     directory: Path = settings.KEYS_DIR
     with locked_directory(directory):

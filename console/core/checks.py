@@ -128,8 +128,9 @@ def check_secret_key(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
         return []
     return [
         Error(
-            f"VEDETTE_SECRET_KEY is shorter than {_SHORTEST_SECRET} characters.",
-            hint="Leave it empty: the console makes a good one in its data directory.",
+            f"The key that signs login sessions is shorter than {_SHORTEST_SECRET} characters.",
+            hint="Leave VEDETTE_SECRET_KEY empty: the console makes a good one in its data "
+            "directory. When the short one stands there, in keys/django.key, remove it.",
             id="vedette.E007",
         )
     ]

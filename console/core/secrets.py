@@ -56,6 +56,11 @@ def read_or_create_secret(name: str, *, keys_directory: Path, environment: str) 
             f"the key file {key_file} cannot be used: {error.strerror}; "
             "set VEDETTE_DATA to a place that you can write to"
         ) from error
+    except UnicodeDecodeError as error:
+        raise Unavailable(
+            f"the key file {key_file} is damaged; restore it, or remove it, and the console makes "
+            "another: everybody then has to log in again"
+        ) from error
 
 
 def url_without_secrets(url: str) -> str:

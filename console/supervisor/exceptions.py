@@ -15,3 +15,7 @@ class PortTaken(CannotStart):
 
 class ProgramFailed(CannotStart):
     """A program ended, or was not ready in time."""
+
+
+class StopRequested(Exception):
+    """Whoever started the console wants it to end before it is ready. No failure."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.utils import timezone
 
-from console.access.services import ensure_first_administrator
+from console.access.services import FIRST_ADMINISTRATOR, ensure_first_administrator
 from console.certificates import authority, tls
 from console.certificates.services import create_enrolment_token
 from console.certificates.signing import ensure_signing_key
@@ -30,6 +33,8 @@ from console.supervisor.programs import (
 from console.supervisor.supervision import Supervisor
 
 ACTOR = Actor.system("supervisor")
+# Seconds that the console's own programs may take.
+READY_WITHIN = 90
 
 
 class Launch:
@@ -39,53 +44,91 @@ class Launch:
         self._supervisor = supervisor
         self._narrator = narrator
 
+    def run(self) -> None:
+        """Return when all is up.
+
+        Raises CannotStart with the reason when something fails, CommandError for settings that
+        are wrong, and StopRequested between two steps.
+        """
+        began = time.monotonic()
+        wanted_password = read_secret("VEDETTE_ADMIN_PASSWORD")
+        # No program needs it, and a program's environment can be read for as long as it runs.
+        os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
+        call_command("check", fail_level="ERROR", stdout=io.StringIO())
+        startup.check_ports_are_free()
+        self._start_redis()
+        self._prepare()
+        password = self._ensure_administrator(wanted_password)
+        self._start_console()
+        if agent_is_wanted():
+            self._start_agent()
+        self._welcome(password, time.monotonic() - began)
+
     @property
     def _authority(self) -> Path:
         return Path(settings.KEYS_DIR) / tls.AUTHORITY_CERTIFICATE
 
-    def run(self) -> None:
-        """Return when all is up. Raises CannotStart with the reason otherwise."""
-        began = time.monotonic()
-        step = self._narrator.step
-        now = timezone.now()
-        wanted_password = read_secret("VEDETTE_ADMIN_PASSWORD")
-        # No program needs it, and a program's environment can be read for as long as it runs.
-        os.environ.pop("VEDETTE_ADMIN_PASSWORD", None)
-        startup.check_ports_are_free()
+    @contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        self._supervisor.refuse_when_stopping()
+        with self._narrator.step(title):
+            yield
+
+    def _start_redis(self) -> None:
         if settings.REDIS_IS_EMBEDDED:
-            with step(f"Starting Valkey ({valkey_server_path()})"):
+            with self._step(f"Starting Valkey ({valkey_server_path()})"):
                 self._supervisor.start(valkey())
-                self._supervisor.wait_until(startup.valkey_answers, what="Valkey", within=30)
-        else:
-            self._narrator.say(f"  Redis: {url_without_secrets(settings.REDIS_URL)} (REDIS_URL)")
-        with step("Preparing the database"):
-            call_command("check", fail_level="ERROR", stdout=io.StringIO())
+                self._supervisor.wait_until(startup.redis_problem, what="Valkey", within=30)
+            return
+        with self._step(f"Asking Redis ({url_without_secrets(settings.REDIS_URL)})"):
+            self._supervisor.wait_until(
+                startup.redis_problem, what="the Redis of REDIS_URL", within=30
+            )
+
+    def _prepare(self) -> None:
+        now = timezone.now()
+        with self._step("Preparing the database"):
             call_command("migrate", interactive=False, verbosity=0)
-        with step("Preparing keys and certificates"):
+        with self._step("Preparing keys and certificates"):
             authority.ensure_authority(now)
             authority.ensure_server_certificate(settings.VEDETTE_NAMES, now)
             ensure_signing_key(now)
-        with step("Preparing pages"):
+        with self._step("Preparing pages"):
             startup.prepare_static_files()
-        password = ensure_first_administrator(password=wanted_password, actor=ACTOR, now=now)
+
+    def _ensure_administrator(self, wanted_password: str) -> str:
+        """Return what to say about the password of the first administrator."""
+        administrators = get_user_model().objects.filter(is_superuser=True)
+        there_was_one = administrators.exists()
+        generated = ensure_first_administrator(
+            password=wanted_password, actor=ACTOR, now=timezone.now()
+        )
+        if generated:
+            return f"{generated}   (shown once; change it after the first login)"
+        if not there_was_one:
+            return "the one in VEDETTE_ADMIN_PASSWORD"
+        if wanted_password:
+            self._narrator.say(
+                "  VEDETTE_ADMIN_PASSWORD is not used: there is an administrator already, whose\n"
+                "  password stays as it is."
+            )
+        return "as set before; ./vedette manage changepassword admin resets it"
+
+    def _start_console(self) -> None:
         programs = console_programs()
-        with step(f"Starting {', '.join(program.name for program in programs)}"):
+        with self._step(f"Starting {', '.join(program.name for program in programs)}"):
             for program in programs:
+                self._supervisor.refuse_when_stopping()
                 self._supervisor.start(program)
             self._supervisor.wait_until(
-                lambda: startup.console_health(self._authority)[0],
+                lambda: startup.console_problem(self._authority),
                 what="the console",
-                within=90,
+                within=READY_WITHIN,
             )
-        self._start_agent()
-        if not self._supervisor.is_stopping:
-            self._welcome(password, time.monotonic() - began)
 
     def _start_agent(self) -> None:
-        if not agent_is_wanted() or self._supervisor.is_stopping:
-            return
         if not startup.agent_is_enrolled():
-            with self._narrator.step("Enrolling an agent on this machine"):
+            with self._step("Enrolling an agent on this machine"):
                 now = timezone.now()
                 token = create_enrolment_token(
                     name="this machine",
@@ -95,7 +138,7 @@ class Launch:
                     now=now,
                 )
                 startup.enrol_agent(authority=self._authority, token=token.plain)
-        with self._narrator.step("Starting the agent"):
+        with self._step("Starting the agent"):
             self._supervisor.start(agent())
         if os.geteuid() != 0:
             self._narrator.say(
@@ -103,14 +146,11 @@ class Launch:
                 "  events of the kernel. Run ./vedette up as root to see everything."
             )
 
-    def _welcome(self, password: str | None, seconds: float) -> None:
+    def _welcome(self, password: str, seconds: float) -> None:
+        self._supervisor.refuse_when_stopping()
         say = self._narrator.say
         say(f"\nReady after {seconds:.1f} s")
         say(f"  address:   https://localhost:{settings.VEDETTE_WEB_PORT}/")
-        say("  user name: admin")
-        if password:
-            say(f"  password:  {password}   (shown once; change it after the first login)")
-        else:
-            say("  password:  as set before; ./vedette manage changepassword admin resets it")
+        say(f"  user name: {FIRST_ADMINISTRATOR}\n  password:  {password}")
         say(f"  authority: {self._authority}   (import it where the browser warns)")
         say(f"  logs:      {settings.DATA_DIR / 'logs'}\n  Ctrl-C stops everything.")

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from console.supervisor.exceptions import StopRequested
+
 # Seconds for which a reader may keep us waiting.
 PATIENCE = 1.0
 
@@ -32,11 +34,14 @@ class Narrator:
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Write the title, and how long the block took, or that it failed."""
+        """Write the title, and how long the block took, or that it failed or was broken off."""
         began = time.monotonic()
         self._write(f"  {title} ... ")
         try:
             yield
+        except StopRequested:
+            self._write("broken off\n")
+            raise
         except BaseException:
             self._write("failed\n")
             raise

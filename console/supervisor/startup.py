@@ -17,6 +17,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -24,6 +25,7 @@ from django.contrib.staticfiles import finders
 from django.core.management import call_command
 
 from console.core.private_files import make_private_directory
+from console.core.redis import client
 from console.supervisor.exceptions import AlreadyRunning, CannotStart, PortTaken
 from console.supervisor.programs import (
     agent_command,
@@ -38,19 +40,21 @@ AGENT_TOKEN_LIFETIME_MINUTES = 10
 def claimed_data_directory() -> Iterator[Path]:
     """Make the data directory, for the owner only, and hold its lock.
 
-    Raises AlreadyRunning when another supervisor holds it, CannotStart when it cannot be made.
+    Raises AlreadyRunning when another supervisor holds it, CannotStart when it cannot be made or
+    belongs to somebody else.
     """
     directory = settings.DATA_DIR
     try:
         make_private_directory(directory)
         for name in ("run", "logs", "keys", "files"):
             (directory / name).mkdir(mode=0o700, exist_ok=True)
+        lock = (directory / "run" / "supervisor.lock").open("a+", errors="replace")
     except OSError as error:
         raise CannotStart(
-            f"the data directory {directory} cannot be made: {error.strerror}; "
-            "set VEDETTE_DATA to a place that can be written"
+            f"the data directory {directory} cannot be used: {error.strerror} "
+            f"({error.filename}); set VEDETTE_DATA to a place that can be written"
         ) from error
-    with (directory / "run" / "supervisor.lock").open("a+") as lock:
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -87,20 +91,21 @@ def check_ports_are_free() -> None:
                 ) from error
 
 
-def valkey_answers() -> bool:
-    """Tell whether the embedded Valkey accepts commands."""
+def redis_problem() -> str:
+    """Say why Redis, embedded or not, does not take commands yet; "" when it does."""
     try:
-        with redis.Redis(unix_socket_path=str(settings.VALKEY_SOCKET)) as connection:
-            return bool(connection.ping())
-    except (redis.ConnectionError, redis.BusyLoadingError):
-        return False
+        with client() as connection:
+            connection.ping()
+    except (redis.RedisError, OSError) as error:
+        return str(error) or type(error).__name__
+    return ""
 
 
 def prepare_static_files() -> None:
     """Collect and compress what browsers load, when something of it changed."""
     stamp = settings.STATIC_ROOT / ".collected"
     fingerprint = _static_fingerprint()
-    if stamp.is_file() and stamp.read_text(encoding="ascii") == fingerprint:
+    if stamp.is_file() and stamp.read_bytes() == fingerprint.encode("ascii"):
         return
     shutil.rmtree(settings.STATIC_ROOT, ignore_errors=True)
     call_command("collectstatic", interactive=False, verbosity=0)
@@ -124,23 +129,31 @@ def own_address(listening: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening, listening)  # noqa: S104 - a key
 
 
-def console_health(authority: Path) -> tuple[bool, dict[str, object]]:
-    """Ask the web program how all programs are: (whether all are up, one entry per program)."""
+def console_problem(authority: Path) -> str:
+    """Ask the web program how all programs are: say which are not up and why; "" when all are."""
     context = ssl.create_default_context(cafile=str(authority))
-    connection = http.client.HTTPSConnection(
-        own_address(settings.VEDETTE_WEB_ADDRESS),
-        settings.VEDETTE_WEB_PORT,
-        timeout=5,
-        context=context,
-    )
+    host, port = own_address(settings.VEDETTE_WEB_ADDRESS), settings.VEDETTE_WEB_PORT
+    connection = http.client.HTTPSConnection(host, port, timeout=5, context=context)
     try:
         connection.request("GET", "/healthz/")
         response = connection.getresponse()
-        return response.status == http.client.OK, json.loads(response.read())
-    except (OSError, http.client.HTTPException, ValueError):
-        return False, {}
+        return _missing_programs(response.status, json.loads(response.read()))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"web on {host} port {port} does not answer ({error or type(error).__name__})"
     finally:
         connection.close()
+
+
+def _missing_programs(status: int, health: Any) -> str:
+    if status == http.client.OK:
+        return ""
+    programs = health.get("programs", {}) if isinstance(health, dict) else {}
+    down = [
+        f"{name} ({program.get('reason', 'down')})"
+        for name, program in programs.items()
+        if program.get("state") != "up"
+    ]
+    return ", ".join(down) or f"/healthz/ answers with status {status}"
 
 
 def agent_is_enrolled() -> bool:
@@ -172,6 +185,11 @@ def enrol_agent(*, authority: Path, token: str) -> None:
             timeout=60,
             check=False,
         )
+    except subprocess.TimeoutExpired as error:
+        raise CannotStart(
+            f"the agent of this machine did not enrol within {error.timeout:g} s; "
+            "VEDETTE_NO_AGENT=1 starts the console without it"
+        ) from error
     finally:
         token_file.unlink()
     if result.returncode != 0:

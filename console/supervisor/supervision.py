@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from console.supervisor.exceptions import ProgramFailed
+from console.supervisor.exceptions import ProgramFailed, StopRequested
 from console.supervisor.process import Program, SupervisedProcess
 
 WATCH_INTERVAL = 0.25
@@ -30,15 +30,16 @@ class Supervisor:
         return process
 
     def wait_until(
-        self, is_ready: Callable[[], bool], *, what: str, within: float, interval: float = 0.1
+        self, problem: Callable[[], str], *, what: str, within: float, interval: float = 0.1
     ) -> None:
-        """Wait for a condition while watching the programs; at most `within` seconds.
+        """Wait until there is no `problem` any more, watching the programs; at most `within` s.
 
-        Raises ProgramFailed when a program ends meanwhile or the time is over, with the end of
-        the log that explains it. Returns early when stopping was requested.
+        Raises ProgramFailed when a program ends meanwhile, with the end of the log that explains
+        it, or when the time is over, with the problem; StopRequested when that comes first.
         """
         deadline = time.monotonic() + within
-        while not self._stopping.is_set() and not is_ready():
+        while reason := problem():
+            self.refuse_when_stopping()
             for process in self._processes:
                 if process.exit_code is not None:
                     raise ProgramFailed(
@@ -46,7 +47,10 @@ class Supervisor:
                         f"({process.log_path}):\n{process.last_lines()}"
                     )
             if time.monotonic() > deadline:
-                raise ProgramFailed(f"{what} was not ready within {within:g} s")
+                raise ProgramFailed(
+                    f"{what} was not ready within {within:g} s: {reason}; "
+                    f"the logs stand in {self._log_directory}"
+                )
             self._stopping.wait(interval)
 
     def watch(self, still_wanted: Sequence[Callable[[], None]] = ()) -> None:
@@ -63,10 +67,10 @@ class Supervisor:
         """End `watch` and `wait_until`; safe to call from a signal handler."""
         self._stopping.set()
 
-    @property
-    def is_stopping(self) -> bool:
-        """Tell whether a stop was requested."""
-        return self._stopping.is_set()
+    def refuse_when_stopping(self) -> None:
+        """Raise StopRequested when a stop was requested."""
+        if self._stopping.is_set():
+            raise StopRequested
 
     def stop(self) -> None:
         """Stop every program, last started first. Safe to call twice."""

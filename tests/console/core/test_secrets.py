@@ -47,6 +47,12 @@ class TestSecrets:
         with pytest.raises(Unavailable, match=r"file/keys/a.key cannot be used: Not a directory"):
             read_or_create_secret("a.key", keys_directory=tmp_path / "file/keys", environment=NAME)
 
+    def test_say_which_key_file_is_damaged(self, tmp_path: Path) -> None:
+        (tmp_path / "a.key").write_bytes(b"\xff\x00")
+
+        with pytest.raises(Unavailable, match=r"a\.key is damaged; restore it"):
+            read_or_create_secret("a.key", keys_directory=tmp_path, environment=NAME)
+
     def test_are_the_same_for_programs_that_start_together(self, tmp_path: Path) -> None:
         together = threading.Barrier(8)
 

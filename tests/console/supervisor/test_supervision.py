@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from console.supervisor.exceptions import ProgramFailed
+from console.supervisor.exceptions import ProgramFailed, StopRequested
 from console.supervisor.process import Program, SupervisedProcess
 from console.supervisor.supervision import Supervisor
 
@@ -146,15 +146,23 @@ class TestSupervisor:
         supervisor.start(program(tmp_path, "raise SystemExit('no such database')"))
 
         with pytest.raises(ProgramFailed, match="no such database"):
-            supervisor.wait_until(lambda: False, what="the console", within=10)
+            supervisor.wait_until(lambda: "not yet", what="the console", within=10)
 
     def test_gives_up_waiting_after_the_given_time(
         self, supervisor: Supervisor, tmp_path: Path
     ) -> None:
         supervisor.start(program(tmp_path, "import time; time.sleep(60)"))
 
-        with pytest.raises(ProgramFailed, match=r"the console was not ready within 0\.2 s"):
-            supervisor.wait_until(lambda: False, what="the console", within=0.2)
+        with pytest.raises(
+            ProgramFailed, match=r"the console was not ready within 0\.2 s: gateway"
+        ):
+            supervisor.wait_until(lambda: "gateway (down)", what="the console", within=0.2)
+
+    def test_waits_no_longer_when_it_shall_stop(self, supervisor: Supervisor) -> None:
+        supervisor.request_stop()
+
+        with pytest.raises(StopRequested):
+            supervisor.wait_until(lambda: "not yet", what="the console", within=60)
 
     def test_restarts_a_killed_program(
         self, supervisor: Supervisor, said: list[str], tmp_path: Path

@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from console.supervisor import startup
-from console.supervisor.exceptions import CannotStart
+from console.supervisor.exceptions import CannotStart, StopRequested
 from console.supervisor.launch import Launch
 from console.supervisor.narration import Narrator
+from console.supervisor.reasons import told_in_one_sentence
 from console.supervisor.supervision import Supervisor
 
 
@@ -34,10 +35,12 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.request_stop())
         try:
-            with startup.claimed_data_directory():
+            with told_in_one_sentence(), startup.claimed_data_directory():
                 try:
                     self.launch_class(supervisor, narrator).run()
                     supervisor.watch()
+                except StopRequested:
+                    narrator.say("\nNot everything was started yet.")
                 finally:
                     narrator.say("\nStopping")
                     supervisor.stop()
