@@ -10,7 +10,7 @@ import functools
 import logging
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import redis
 from django.db import DatabaseError, connection
@@ -40,6 +40,14 @@ def report_alive(program: str) -> None:
     _redis().set(alive_key(program), int(time.time()), px=int(REPORT_LIFETIME * 1000))
 
 
+def report_unable(program: str, reason: str) -> None:
+    """Say that `program` runs and cannot do its work. Raises `redis.RedisError`.
+
+    Everybody may read the reason: it names no address, path or user.
+    """
+    _redis().set(alive_key(program), reason, px=int(REPORT_LIFETIME * 1000))
+
+
 async def keep_reporting(program: str) -> None:
     """Report `program` until cancelled; waits out a Redis that does not answer."""
     while True:
@@ -62,13 +70,16 @@ def _reported_states() -> list[ProgramState]:
     except redis.RedisError as error:
         unknown = [ProgramState(name, False, "Redis does not answer") for name in PROGRAMS]
         return [*unknown, ProgramState("redis", False, _kind_of(error))]
-    states = [
-        ProgramState(name, True)
-        if report is not None
-        else ProgramState(name, False, f"no report for {REPORT_LIFETIME:.0f} seconds")
-        for name, report in zip(PROGRAMS, reports, strict=True)
-    ]
+    states = [_state_of(name, report) for name, report in zip(PROGRAMS, reports, strict=True)]
     return [*states, ProgramState("redis", True)]
+
+
+def _state_of(name: str, report: Any) -> ProgramState:
+    if report is None:
+        return ProgramState(name, False, f"no report for {REPORT_LIFETIME:.0f} seconds")
+    # An instant, or else what keeps the program from its work.
+    is_up = report.isdigit()
+    return ProgramState(name, is_up, "" if is_up else report.decode(errors="replace"))
 
 
 def _database_state() -> ProgramState:

@@ -31,4 +31,11 @@ class UnknownPeer(GatewayError):
 
 
 class StorageUnavailable(GatewayError):
-    """The database is locked, full or away: nothing is lost, it is tried again."""
+    """The database is locked, full or away: nothing is lost, it is tried again.
+
+    `shown` says it in words for everybody, without addresses or paths.
+    """
+
+    def __init__(self, reason: str, *, shown: str) -> None:
+        super().__init__(reason)
+        self.shown = shown

@@ -47,6 +47,12 @@ _SQLITE_STORAGE: Final = (
 # deadlock, resources, object in use, operator intervention, system error; and a read-only server.
 _POSTGRES_STORAGE: Final = ("08", "40", "53", "55", "57", "58", "25006")
 
+_IN_WORDS: Final = (
+    (("SQLITE_BUSY", "SQLITE_LOCKED", "55P03", "40"), "the database is locked"),
+    (("SQLITE_FULL", "53100"), "the disk of the database is full"),
+    (("SQLITE", "53", "55", "57", "58", "25"), "the database takes nothing"),
+)
+
 
 class SetAside(msgspec.Struct, frozen=True):
     """A message that nobody could store, and why."""
@@ -172,7 +178,20 @@ def _record_refused(refused: Sequence[SetAside]) -> None:
 
 def _raise_if_unavailable(error: Exception) -> None:
     if isinstance(error, DatabaseError) and _is_storage_failure(error):
-        raise StorageUnavailable(_sentence(error)) from error
+        raise StorageUnavailable(_sentence(error), shown=trouble_of(error)) from error
+
+
+def trouble_of(error: DatabaseError) -> str:
+    """Say what is wrong with the database in words that name no address, path or user."""
+    names = [_name_of(cause) for cause in _causes(error)]
+    for beginnings, words in _IN_WORDS:
+        if any(name.startswith(beginnings) for name in names):
+            return words
+    return "the database does not answer"
+
+
+def _name_of(cause: BaseException) -> str:
+    return str(getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or "")
 
 
 def _is_storage_failure(error: DatabaseError) -> bool:

@@ -19,7 +19,7 @@ import redis
 import structlog
 from django.db import DatabaseError, close_old_connections
 
-from console.core.health import REPORT_INTERVAL, report_alive
+from console.core.health import REPORT_INTERVAL, report_alive, report_unable
 from console.core.redis import (
     DEAD_LETTERS,
     INGEST_REFUSAL,
@@ -29,7 +29,8 @@ from console.core.redis import (
 )
 from console.gateway.batches import Batch, decode_batch
 from console.gateway.exceptions import DamagedBatch, StorageUnavailable
-from console.gateway.ingest import Handler, SetAside, store_batches
+from console.gateway.ingest import Handler, SetAside, store_batches, trouble_of
+from console.gateway.lock_patience import wait_briefly_for_locks
 from console.gateway.services import (
     expire_instructions,
     restore_revoked_certificates,
@@ -43,9 +44,10 @@ ENTRIES_AT_ONCE: Final = 20
 # Below the client's time-out (s): an empty answer must come in time.
 BLOCK_MS: Final = 1000
 RETRY_MIN: Final = 0.1
-RETRY_MAX: Final = 2.0
-# Told to gateways while nothing can be stored; expires when the ingester itself is gone.
-REFUSAL_LIFETIME_MS: Final = 5000
+RETRY_MAX: Final = 1.0
+# Told to gateways while nothing can be stored; expires when the ingester itself is gone. Longer
+# than an attempt takes with its pause, so that it does not come and go.
+REFUSAL_LIFETIME_MS: Final = 10_000
 # An entry that its consumer did not acknowledge for so long belongs to whoever claims it.
 ABANDONED_MS: Final = 10_000
 CLAIM_INTERVAL: Final = 5.0
@@ -81,6 +83,7 @@ class Ingester:
 
     def run(self) -> None:
         """Ingest until `stop`; wait out a Redis or a database that is away."""
+        wait_briefly_for_locks()
         pause = RETRY_MIN
         while not self._stopping.is_set():
             try:
@@ -111,6 +114,7 @@ class Ingester:
                 restore_waiting_instructions(now=now)
         except DatabaseError as error:
             log.warning("ingester.cannot_restore", reason=str(error))
+            report_unable("ingester", trouble_of(error))
             close_old_connections()
 
     def _is_due(self, name: str, interval: float) -> bool:
@@ -190,18 +194,17 @@ class Ingester:
                 return store_batches(batches, self._handlers)
             except StorageUnavailable as error:
                 log.warning("ingester.storage_unavailable", reason=str(error))
-                self._refuse(str(error))
+                self._refuse(error)
                 close_old_connections()
                 self._stopping.wait(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
                 pause = min(2 * pause, RETRY_MAX)
         return None
 
-    def _refuse(self, reason: str) -> None:
+    def _refuse(self, error: StorageUnavailable) -> None:
         self._client.set(
-            INGEST_REFUSAL, f"the console cannot store: {reason}"[:300], px=REFUSAL_LIFETIME_MS
+            INGEST_REFUSAL, f"the console cannot store: {error}"[:300], px=REFUSAL_LIFETIME_MS
         )
-        if self._is_due("report", REPORT_INTERVAL):
-            report_alive("ingester")
+        report_unable("ingester", f"cannot store: {error.shown}")
 
     def _acknowledge(
         self,

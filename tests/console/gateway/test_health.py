@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import http.client
 import json
+import sqlite3
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
+from console.core.redis import INGEST_REFUSAL, UPWARD_STREAM
+from console.gateway.batches import Batch, Item, encode_batch
+from protocol.codec import UPWARD
 from tests.console_processes import ConsoleProcesses, certificates_directory
+from tests.simulator import make_hello
+
+# Seconds: longer than other programs wait for a lock.
+LOCKED_FOR = 22.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -93,6 +103,37 @@ class TestHealthPage:
         assert content["programs"]["ingester"]["reason"]
         assert content["programs"]["gateway"] == {"state": "up"}
         console.start("ingest")
+
+
+class TestLockedDatabase:
+    def test_is_named_without_a_gap_for_as_long_as_it_lasts(
+        self, console: ConsoleProcesses
+    ) -> None:
+        wait_for(lambda: health(console)[0] == http.client.OK)
+        [endpoint_id] = console.populate(1)
+        item = Item(endpoint_id, time.time_ns() // 1000, UPWARD.encode(make_hello(3)))
+        with (
+            closing(sqlite3.connect(console.data / "console.sqlite3")) as database,
+            redis.Redis.from_url(console.environment["REDIS_URL"]) as valkey,
+        ):
+            database.isolation_level = None
+            database.execute("BEGIN IMMEDIATE")
+            valkey.xadd(UPWARD_STREAM, {"batch": encode_batch(Batch("g", 1, [item], []))})
+            wait_for(lambda: valkey.get(INGEST_REFUSAL))
+            seen = set()
+            refusals = set()
+
+            locked_until = time.monotonic() + LOCKED_FOR
+            while time.monotonic() < locked_until:
+                seen.add(health(console)[1]["programs"]["ingester"].get("reason"))
+                refusals.add(valkey.exists(INGEST_REFUSAL))
+                time.sleep(0.2)
+            database.execute("ROLLBACK")
+
+            assert seen == {"cannot store: the database is locked"}
+            assert refusals == {1}
+            wait_for(lambda: valkey.xlen(UPWARD_STREAM) == 0)
+            wait_for(lambda: health(console)[0] == http.client.OK)
 
 
 class TestPorts:

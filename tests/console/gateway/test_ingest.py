@@ -17,6 +17,7 @@ from django.db import DataError, OperationalError, connection
 from model_bakery import baker
 
 from console.audit.models import AuditEvent
+from console.core.health import ProgramState, program_states
 from console.core.redis import (
     DEAD_LETTERS,
     INGEST_REFUSAL,
@@ -169,6 +170,11 @@ def running(ingester: Ingester) -> Iterator[None]:
         thread.join(10)
 
 
+def state_of_ingester() -> ProgramState:
+    """Tell what the health page says about the ingester."""
+    return next(state for state in program_states() if state.name == "ingester")
+
+
 def wait_until(condition: Callable[[], Any]) -> Any:
     """Poll for ten seconds."""
     deadline = time.monotonic() + 10
@@ -232,10 +238,13 @@ class TestIngester:
         with running(Ingester(stream, {AlertRaised: collector}, is_alone=True)):
             refusal = wait_until(lambda: stream.get(INGEST_REFUSAL))
             assert b"disk is full" in refusal
+            wait_until(lambda: state_of_ingester().reason)
+            assert state_of_ingester().reason == "cannot store: the disk of the database is full"
             assert stream.xlen(UPWARD_STREAM) == 1
             assert stream.exists(committed_stream("g")) == 0
             is_full.clear()
             wait_until(lambda: stream.exists(committed_stream("g")))
+            wait_until(lambda: state_of_ingester().is_up)
 
         assert len(collector.stored) == 1
 
