@@ -161,13 +161,14 @@ class FleetWindow:
     def check(self, sequence: int, *, now: int) -> None:
         """Refuse a sequence that is remembered, and any above the bound.
 
-        Forgets what has expired at `now` (µs), because such an envelope is refused for its time.
+        What has expired at `now` (µs) counts as forgotten, because such an envelope is refused
+        for its time: a console that was restored from a backup gives old sequences once more.
         Raises `ReplayedInstruction` or `FleetWindowFull`.
         """
-        if sequence in self.accepted:
+        oldest = now - limits.CLOCK_DIFFERENCE
+        if self.accepted.get(sequence, oldest - 1) >= oldest:
             raise ReplayedInstruction(f"the fleet's instruction {sequence} was accepted before")
         if len(self.accepted) >= limits.FLEET_WINDOW:
-            oldest = now - limits.CLOCK_DIFFERENCE
             self.accepted = {at: until for at, until in self.accepted.items() if until >= oldest}
         if len(self.accepted) >= limits.FLEET_WINDOW:
             raise FleetWindowFull(f"{limits.FLEET_WINDOW} of the fleet's instructions are current")

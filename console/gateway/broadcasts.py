@@ -1,7 +1,7 @@
 """One sealed envelope for many endpoints, each of which gets it once it is here.
 
 A broadcast has no row per endpoint in this app: whoever opens one keeps the truth (who has to get
-it, who answered) and writes it here again with `restore_broadcasts` when Redis lost it. Here it is
+it, who answered) and opens it again when Redis lost it (`lost_broadcasts`). Here it is
 an envelope, the set of endpoints that still wait for it, and the set of those it was written to.
 Ids of endpoints are 16 bytes in both sets.
 """
@@ -9,7 +9,7 @@ Ids of endpoints are 16 bytes in both sets.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -93,26 +93,20 @@ def receivers_of(broadcast_id: UUID) -> set[UUID]:
     return {UUID(bytes=member) for member in members}
 
 
-def restore_broadcasts(
-    broadcasts: Sequence[Broadcast], waiting_for: Callable[[UUID], Sequence[UUID]]
-) -> int:
-    """Open again those that Redis lost; tell how many. `waiting_for` is asked only for these.
-
-    Raises `redis.RedisError`.
-    """
+def lost_broadcasts(broadcast_ids: Sequence[UUID]) -> list[UUID]:
+    """Return those that Redis lost: open them again. Raises `redis.RedisError`."""
     with _redis().pipeline(transaction=False) as pipeline:
-        for broadcast in broadcasts:
-            pipeline.exists(broadcast_key(broadcast.id))
-            pipeline.zscore(BROADCASTS, broadcast.id.bytes)
+        for broadcast_id in broadcast_ids:
+            pipeline.exists(broadcast_key(broadcast_id))
+            pipeline.zscore(BROADCASTS, broadcast_id.bytes)
         found = pipeline.execute()
-    lost = [
-        broadcast
-        for broadcast, has_envelope, score in zip(broadcasts, found[::2], found[1::2], strict=True)
+    return [
+        broadcast_id
+        for broadcast_id, has_envelope, score in zip(
+            broadcast_ids, found[::2], found[1::2], strict=True
+        )
         if not has_envelope or score is None
     ]
-    for broadcast in lost:
-        open_broadcast(broadcast, waiting_for(broadcast.id))
-    return len(lost)
 
 
 @functools.cache

@@ -123,6 +123,13 @@ def write_given(question_id: UUID, given: Given) -> None:
         _write_answers(question_id, given)
 
 
+def forget_answers(question_id: UUID, endpoint_ids: Sequence[UUID]) -> None:
+    """Delete who gave which row, of these endpoints; the rows and their counts stay."""
+    for start in range(0, len(endpoint_ids), _ASKED_AT_ONCE):
+        slice_ = endpoint_ids[start : start + _ASKED_AT_ONCE]
+        Answer.objects.filter(question=question_id, endpoint__in=slice_).delete()
+
+
 def _write_rows(question_id: UUID, given: Given) -> None:
     """Count rows of a question; those that nobody gave before are added."""
     table = _table(AnswerRow)

@@ -34,6 +34,7 @@ from console.modules import Received
 from console.questions.answer_tables import (
     Given,
     Target,
+    forget_answers,
     read_targets,
     write_given,
     write_targets,
@@ -68,6 +69,7 @@ _COUNTERS: Final = {
 _REASON_LENGTH: Final = 2000
 _LARGEST_INTEGER: Final = 2**31 - 1
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_CACHED_CHARACTERS: Final = 512
 
 # Which refusals this program has logged.
 _logged: Final[set[tuple[UUID, str]]] = set()
@@ -127,6 +129,8 @@ def record_answers(batch: Sequence[Received]) -> None:
         _store(asked)
         if question.source == Question.Source.GROUPS:
             keep_facts(question_id, question.text, asked.finished)
+            # Nobody reads who gave what: a rule about installed applications would leave millions.
+            forget_answers(question_id, asked.finished)
         answered[question_id] = asked.finished
     if answered:
         publish(TOPIC, [{"id": str(question_id)} for question_id in answered])
@@ -226,15 +230,22 @@ def _store(asked: _Asked) -> None:
         Question.objects.filter(pk=asked.question_id).update(**changes)
 
 
-@lru_cache(maxsize=8192)
 def digest_of(row: tuple[str, ...]) -> tuple[bytes, int]:
     """Return a row as the JSON that is stored, and the number by which it is known."""
+    # Rows that many give are short; long ones would fill the memory.
+    return _digest_once(row) if sum(map(len, row)) <= _CACHED_CHARACTERS else _digest(row)
+
+
+def _digest(row: tuple[str, ...]) -> tuple[bytes, int]:
     encoded = msgspec.json.encode(row)
     # PostgreSQL stores no NUL, and the text is the endpoint's.
     if b"\\u0000" in encoded:
         encoded = msgspec.json.encode(storable_json(list(row)))
     digest = hashlib.blake2b(encoded, digest_size=8).digest()
     return encoded, int.from_bytes(digest, "big", signed=True)
+
+
+_digest_once: Final = lru_cache(maxsize=8192)(_digest)
 
 
 def _reason(message: QuestionAnswered) -> str:

@@ -3,6 +3,7 @@
 QuestionError
 ├── QuestionUnreadable      400  the text is no question; says where and what was expected
 ├── NobodyToAsk             409  the question reaches no endpoint
+├── TooManyQuestions        409  somebody, or everybody together, has enough questions open
 ├── QuestionEnded           409  it was cancelled, or its time is over
 ├── SensorRefused           400  a sensor of one's own that cannot work
 ├── SensorInUse             409  a name that another sensor has
@@ -42,6 +43,12 @@ class NobodyToAsk(QuestionError, Conflict):
     """The question reaches no endpoint."""
 
     title = "Nobody to ask"
+
+
+class TooManyQuestions(QuestionError, Conflict):
+    """Enough questions are open: endpoints remember a bounded number of them."""
+
+    title = "Too many questions"
 
 
 class QuestionEnded(QuestionError, Conflict):

@@ -143,8 +143,10 @@ def _ask_due(saved: SavedQuestion, *, now: datetime) -> bool:
 def _ask(
     saved: SavedQuestion, *, user: User, actor: Actor, now: datetime, source: Question.Source
 ) -> Question:
+    # What was saved before this was refused may stay open longer than until the next time.
+    seconds = min(saved.lifetime, saved.interval or saved.lifetime)
     terms = Terms(
-        lifetime=timedelta(seconds=saved.lifetime),
+        lifetime=timedelta(seconds=seconds),
         groups=tuple(saved.groups.all()),
         saved=saved,
         source=source,
@@ -199,6 +201,9 @@ def _check_times(fields: SavedFields) -> None:
         SHORTEST_INTERVAL <= fields.interval <= LONGEST_INTERVAL
     ):
         errors["interval"] = ["from every minute to once a year"]
+    elif fields.interval is not None and fields.lifetime > fields.interval:
+        # Endpoints remember a bounded number of questions that are still open.
+        errors["lifetime"] = ["no longer than the interval: one of them is open at a time"]
     if errors:
         raise InvalidInput("The question cannot be saved.", errors=errors)
 

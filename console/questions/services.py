@@ -28,13 +28,18 @@ from console.endpoints.models import ComputerGroup
 from console.endpoints.reach import EVERYTHING, NOTHING, Reach, reach_of
 from console.gateway.broadcasts import (
     Broadcast,
+    lost_broadcasts,
     open_broadcast,
     receivers_of,
-    restore_broadcasts,
     withdraw_broadcasts,
 )
 from console.questions.answers import TOPIC
-from console.questions.exceptions import NobodyToAsk, QuestionEnded, QuestionUnreadable
+from console.questions.exceptions import (
+    NobodyToAsk,
+    QuestionEnded,
+    QuestionUnreadable,
+    TooManyQuestions,
+)
 from console.questions.models import Question, QuestionTarget, SavedQuestion
 from console.questions.targets import Scope, add_joiners, add_targets, waiting_endpoints
 from console.questions.wording import Wording, word_question
@@ -47,6 +52,11 @@ SHORTEST_LIFETIME: Final = timedelta(seconds=10)
 LONGEST_LIFETIME: Final = timedelta(days=7)
 # What arrived in time may still wait for the ingester when a question's time is over.
 GRACE: Final = timedelta(seconds=30)
+
+# Questions whose time is not over, cancelled ones included: as long, endpoints remember them, and
+# no more than `protocol.limits.FLEET_WINDOW`.
+OPEN_OF_ONE_USER: Final = 500
+OPEN_TOGETHER: Final = 3500
 
 RECEIVED: Final = "It received the question and did not answer in time."
 NEVER_RECEIVED: Final = "It was not online while the question was open."
@@ -79,7 +89,7 @@ def ask(
     A group in the text takes the place of those. It ends `terms.lifetime` after `now`; until then
     endpoints that come online, enrol or join one of the groups are asked, too. Raises
     `QuestionUnreadable`, `ScriptNotOurs`, `InvalidInput` for the lifetime, `NotAllowed` when the
-    user may ask nobody, and `NobodyToAsk`.
+    user may ask nobody, `TooManyQuestions`, and `NobodyToAsk`.
     """
     terms = terms or Terms()
     reach = reach_of(user, ASK)
@@ -103,12 +113,13 @@ def pose(
 ) -> Question:
     """Ask whom `scope` reaches what `wording` says. The asker's rights were looked at before.
 
-    Raises `InvalidInput` for the lifetime, and `NobodyToAsk` unless it is a schedule's or the
-    console's own question, which waits for whoever joins.
+    Raises `InvalidInput` for the lifetime, `TooManyQuestions`, and `NobodyToAsk` unless it is a
+    schedule's or the console's own question, which waits for whoever joins.
     """
     if not SHORTEST_LIFETIME <= terms.lifetime <= LONGEST_LIFETIME:
         reason = f"between {SHORTEST_LIFETIME.seconds} seconds and {LONGEST_LIFETIME.days} days"
         raise InvalidInput("The question cannot stay open so long.", errors={"lifetime": [reason]})
+    _require_room(asked_by, now=now)
     question = Question(
         id=uuid.uuid4(),
         text=wording.text,
@@ -176,18 +187,19 @@ def ask_joiners(endpoint_ids: Iterable[UUID], *, now: datetime) -> int:
     ).exclude(source=Question.Source.TEST)
     return sum(
         _ask_joiners(question, joined)
-        for question in questions.select_related("asked_by").prefetch_related("groups")
+        for question in questions.defer("request", "envelope")
+        .select_related("asked_by")
+        .prefetch_related("groups")
     )
 
 
 def restore_questions(*, now: datetime) -> int:
     """Write open questions to Redis again that it lost; tell how many. Raises `RedisError`."""
-    questions = Question.objects.filter(ended_at=None, expires_at__gt=now)
-    broadcasts = [
-        Broadcast(pk, bytes(envelope), expires_at)
-        for pk, envelope, expires_at in questions.values_list("pk", "envelope", "expires_at")
-    ]
-    return restore_broadcasts(broadcasts, waiting_endpoints) if broadcasts else 0
+    open_now = Question.objects.filter(ended_at=None, expires_at__gt=now)
+    lost = lost_broadcasts(list(open_now.values_list("pk", flat=True)))
+    for question in Question.objects.filter(pk__in=lost).only("envelope", "expires_at"):
+        _open(question)
+    return len(lost)
 
 
 def scope_of(question: Question) -> Scope:
@@ -204,6 +216,17 @@ def _reach_of_asker(question: Question) -> Reach:
     return reach_of(question.asked_by, ASK) if question.asked_by is not None else NOTHING
 
 
+def _require_room(asked_by: User | None, *, now: datetime) -> None:
+    current = Question.objects.filter(expires_at__gt=now)
+    own = 0 if asked_by is None else current.filter(asked_by=asked_by).count()
+    if own >= OPEN_OF_ONE_USER:
+        raise TooManyQuestions(
+            f"{own} of your questions are still open: ask again when some of them have ended."
+        )
+    if current.count() >= OPEN_TOGETHER:
+        raise TooManyQuestions("Too many questions of everybody together are open: try later.")
+
+
 def _group_named(name: str, reach: Reach) -> ComputerGroup:
     groups = ComputerGroup.objects.filter(name__iexact=name)
     if not reach.everything:
@@ -218,10 +241,11 @@ def _group_named(name: str, reach: Reach) -> ComputerGroup:
 
 
 def _seal_and_save(question: Question, wording: Wording) -> None:
-    """Give the question the fleet's next sequence.
+    """Give the question the fleet's next sequence: the instant in µs, or one above the last.
 
-    Another one that is asked at this moment may take it first: the constraint tells, and the next
-    number is tried.
+    Old questions are deleted and backups are restored, but time goes on: a number that endpoints
+    have seen is not given again. Another question that is asked at this moment may take it first:
+    the constraint tells, and the next number is tried.
     """
     request = wording.request(question.pk)
     question.request = codec.INSTRUCTION.encode(request)
@@ -232,7 +256,7 @@ def _seal_and_save(question: Question, wording: Wording) -> None:
     )
     for left in reversed(range(_SEQUENCE_TRIES)):
         last = Question.objects.aggregate(last=Max("sequence"))["last"] or 0
-        question.sequence = last + 1
+        question.sequence = max(last + 1, _microseconds(question.asked_at))
         question.envelope = sealer.seal(audience=FLEET, sequence=question.sequence)
         try:
             with transaction.atomic():
@@ -251,6 +275,10 @@ def _open(question: Question) -> None:
 
 def _ask_joiners(question: Question, endpoint_ids: Sequence[UUID]) -> int:
     with transaction.atomic():
+        still_open = Question.objects.select_for_update(no_key=True).filter(ended_at=None)
+        # One that ends at this moment would leave them waiting for ever.
+        if not still_open.filter(pk=question.pk).exists():
+            return 0
         newcomers = add_joiners(question, scope_of(question), endpoint_ids)
         if not newcomers:
             return 0

@@ -296,6 +296,13 @@ class TestFleetWindow:
         with pytest.raises(ReplayedInstruction):
             after.open(sealed(sequence=5, audience=None), now=NOW)
 
+    def test_lets_a_sequence_be_used_again_when_its_first_use_has_expired(self) -> None:
+        window = FleetWindow({7: NOW})
+
+        with pytest.raises(ReplayedInstruction):
+            window.check(7, now=NOW + limits.CLOCK_DIFFERENCE)
+        window.check(7, now=NOW + limits.CLOCK_DIFFERENCE + 1)
+
     def test_is_bounded_and_forgets_what_has_expired(self) -> None:
         full = {sequence: NOW + sequence for sequence in range(limits.FLEET_WINDOW)}
         window = FleetWindow(full)

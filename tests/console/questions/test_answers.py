@@ -122,6 +122,15 @@ class TestRows:
         # NUL is replaced, so that it equals the character that takes its place.
         assert len(digests) == len({tuple(v.replace("\0", "\ufffd") for v in r) for r in rows})
 
+    def test_that_are_long_are_not_kept_in_memory(self) -> None:
+        row = ("x" * 100_000,)
+
+        first, second = digest_of(row), digest_of(row)
+
+        assert first == second
+        # A cached one would be the same bytes, and thousands of them gigabytes.
+        assert first[0] is not second[0]
+
 
 class TestOutcomes:
     def test_without_rows_are_counted(self, question: Question, ids: list[UUID]) -> None:

@@ -14,7 +14,7 @@ from console.endpoints.groups import GroupDraft, create_group
 from console.endpoints.models import ComputerGroup, EndpointFact, Membership
 from console.questions.answers import record_answers
 from console.questions.facts import INTERVAL, ask_for_facts
-from console.questions.models import Question, QuestionTarget
+from console.questions.models import Answer, Question, QuestionTarget
 from console.questions.services import ask_joiners
 from protocol.questions import FAILED
 from tests.console.questions import scene
@@ -81,6 +81,12 @@ class TestKeepFacts:
 
         assert members(group) == {ids[0]}
         assert EndpointFact.objects.get(endpoint=ids[0]).rows[0][0] == "True"
+
+    def test_keeps_no_answers_beside_the_facts(self, question: Question, ids: list[UUID]) -> None:
+        record_answers([scene.answer(question, ids[0], row(question, "True"))])
+
+        assert EndpointFact.objects.count() == 1
+        assert not Answer.objects.exists()
 
     def test_waits_for_all_parts(
         self, question: Question, group: ComputerGroup, ids: list[UUID]

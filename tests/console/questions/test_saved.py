@@ -76,6 +76,7 @@ class TestSaveQuestion:
         [
             ({"name": " "}, InvalidInput),
             ({"interval": timedelta(seconds=59)}, InvalidInput),
+            ({"interval": HOUR, "lifetime": 2 * HOUR}, InvalidInput),
             ({"interval": timedelta(days=1000)}, InvalidInput),
             ({"lifetime": timedelta(seconds=1)}, InvalidInput),
             ({"text": "Get Nonsense from all machines"}, QuestionUnreadable),
@@ -153,6 +154,15 @@ class TestSchedule:
         assert ask_due_questions(now=scene.NOW + 5.5 * HOUR) == 1
         saved.refresh_from_db()
         assert saved.next_at == scene.NOW + 6 * HOUR
+
+    def test_leaves_none_open_when_the_next_is_asked(self, ada: User) -> None:
+        saved = saved_by(ada, interval=HOUR)
+        # As it could be saved before this was refused.
+        SavedQuestion.objects.filter(pk=saved.pk).update(lifetime=7 * 24 * 3600)
+
+        ask_due_questions(now=scene.NOW)
+
+        assert Question.objects.get(saved=saved).expires_at == scene.NOW + HOUR
 
     def test_asks_with_the_rights_that_the_owner_has_now(self, ada: User) -> None:
         group = scene.group_named("Berlin")

@@ -15,19 +15,28 @@ from console.core.actor import Actor
 from console.core.exceptions import InvalidInput, NotAllowed
 from console.core.redis import BROADCASTS, broadcast_key, sent_key, waiting_key
 from console.endpoints.models import Membership
+from console.questions import services
 from console.questions.answers import record_answers
-from console.questions.exceptions import NobodyToAsk, QuestionEnded, QuestionUnreadable
+from console.questions.exceptions import (
+    NobodyToAsk,
+    QuestionEnded,
+    QuestionUnreadable,
+    TooManyQuestions,
+)
 from console.questions.models import Question, QuestionTarget
 from console.questions.services import (
     GRACE,
     NEVER_RECEIVED,
+    OPEN_TOGETHER,
     RECEIVED,
+    ask,
     ask_joiners,
     cancel,
     expire_questions,
     restore_questions,
 )
 from protocol.instructions import AskQuestion
+from protocol.limits import FLEET_WINDOW
 from protocol.signing import Verifier
 from tests.console.questions import scene
 
@@ -72,11 +81,49 @@ class TestAsk:
         assert (instruction.question_id, sequence) == (question.pk, question.sequence)
         assert [each.call.columns for each in instruction.selections] == [1, 1]
 
-    def test_counts_its_sequence_up(self) -> None:
+    def test_counts_its_sequence_up_from_the_present_instant(self) -> None:
         scene.endpoints(1)
         user = scene.administrator()
+        now = int(scene.NOW.timestamp() * 1e6)
 
-        assert [scene.asked(user).sequence for _ in range(3)] == [1, 2, 3]
+        assert [scene.asked(user).sequence for _ in range(3)] == [now, now + 1, now + 2]
+
+    def test_takes_no_sequence_again_when_its_rows_are_gone(self) -> None:
+        scene.endpoints(1)
+        user = scene.administrator()
+        first = scene.asked(user).sequence
+        Question.objects.all().delete()
+
+        later = ask(scene.TEXT, user=user, actor=Actor("ada"), now=scene.NOW + timedelta(seconds=1))
+
+        assert later.sequence > first
+
+    def test_leaves_room_for_others(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(services, "OPEN_OF_ONE_USER", 2)
+        scene.endpoints(1)
+        greedy, modest = scene.administrator(), scene.administrator("eva")
+        cancelled, _ = scene.asked(greedy), scene.asked(greedy)
+        # Endpoints remember it all the same.
+        cancel(cancelled, actor=Actor("ada"), now=scene.NOW)
+
+        with pytest.raises(TooManyQuestions):
+            scene.asked(greedy)
+
+        assert scene.asked(modest).asked == 1
+
+    def test_stops_before_endpoints_can_remember_no_more(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "OPEN_TOGETHER", 2)
+        scene.endpoints(1)
+        first, second, third = (scene.administrator(name) for name in ("ada", "eva", "ida"))
+        scene.asked(first)
+        scene.asked(second)
+
+        with pytest.raises(TooManyQuestions):
+            scene.asked(third)
+
+        assert OPEN_TOGETHER < FLEET_WINDOW
 
     def test_reaches_only_the_groups_of_the_askers_roles(self) -> None:
         group = scene.group_named("Berlin")
@@ -257,6 +304,26 @@ class TestAskJoiners:
         newcomers = scene.endpoints(1)
 
         assert ask_joiners(newcomers, now=question.expires_at) == 0
+
+    def test_asks_nobody_when_it_ends_at_this_moment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        scene.endpoints(1)
+        question = scene.asked(scene.administrator())
+        newcomers = scene.endpoints(1)
+
+        def end(_question: Question) -> Any:
+            pytest.fail("it was looked who joins a question that has ended")
+
+        real = Question.objects.select_for_update
+
+        def end_first(**options: Any) -> Any:
+            Question.objects.filter(pk=question.pk).update(ended_at=scene.NOW)
+            return real(**options)
+
+        monkeypatch.setattr(Question.objects, "select_for_update", end_first)
+        monkeypatch.setattr(services, "scope_of", end)
+
+        assert ask_joiners(newcomers, now=scene.NOW) == 0
+        assert not targets_of(question) & set(newcomers)
 
 
 class TestRestoreQuestions:
