@@ -45,8 +45,15 @@ _PACKAGED_FOLDERS: Final = (
     "usr/share/pki/trust",
     "usr/share/ca-certificates/trust-source",
 )
-_TRUST_FOLDER: Final = "etc/ssl/certs"
+_TRUST_FOLDERS: Final = (
+    "etc/ssl/certs",
+    "etc/pki/tls/certs",
+    "etc/pki/ca-trust/extracted/pem/directory-hash",
+)
+# openssl-rehash(1): eight digits of a hash, and a number for those that have the same.
+_IN_FOLDER: Final = re.compile(r"\.(?:pem|crt)$|^[0-9a-fA-F]{8}\.\d+$")
 _MOST_FILES: Final = 5000
+_LONG_FORM: Final = 0x80
 _PEM: Final = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END"
 )
@@ -73,11 +80,14 @@ def trusted(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[
 
 
 def _trusted_places(root: Path) -> list[Path]:
-    places = [root / name for name in _BUNDLES if (root / name).is_file()][:1]
-    # OpenSSL also trusts what lies in its folder but in no bundle.
-    return places + [
-        path for path in _files(root, (_TRUST_FOLDER,)) if path.suffix in (".pem", ".crt")
-    ]
+    """Return the files that hold what is trusted, each once whatever links lead to it."""
+    bundles = [root / name for name in _BUNDLES if (root / name).is_file()]
+    # OpenSSL also trusts what lies in its folder but in no bundle, by names that are hashes.
+    folders = [path for path in _files(root, _TRUST_FOLDERS) if _IN_FOLDER.search(path.name)]
+    places: dict[Path, Path] = {}
+    for path in bundles + sorted(folders, key=lambda path: path.is_symlink()):
+        places.setdefault(path.resolve(), path)
+    return list(places.values())
 
 
 def _files(root: Path, folders: tuple[str, ...]) -> list[Path]:
@@ -94,9 +104,17 @@ def _in_file(path: Path) -> Iterator[bytes]:
         return
     for encoded in _PEM.findall(text):
         try:
-            yield base64.b64decode(b"".join(encoded.split()), validate=True)
+            yield _first_object(base64.b64decode(b"".join(encoded.split()), validate=True))
         except binascii.Error:
             continue
+
+
+def _first_object(der: bytes) -> bytes:
+    """Cut off what a "trusted certificate" of OpenSSL has behind the certificate (X.690, 8.1)."""
+    if len(der) < 2 or der[1] < _LONG_FORM:
+        return der
+    digits = der[1] - _LONG_FORM
+    return der[: 2 + digits + int.from_bytes(der[2 : 2 + digits], "big")]
 
 
 def _digest(der: bytes) -> str:

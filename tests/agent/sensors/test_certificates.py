@@ -53,6 +53,33 @@ class TestTrustedCertificates:
             ("CN=Added", "True", "/usr/local/share/ca-certificates/x.crt"),
         ]
 
+    def test_are_all_that_openssl_trusts(self, tmp_path: Path) -> None:
+        openssl = program("openssl")
+        shipped, hidden, marked = Authority("Shipped"), Authority("Hidden"), Authority("Marked")
+        root = write(
+            tmp_path,
+            {
+                BUNDLE: shipped.pem,
+                "etc/ssl/certs/shipped.pem": shipped.pem,
+                "etc/ssl/cert.pem": marked.pem,
+                "hidden.txt": hidden.pem,
+            },
+        )
+        hashed = printed(openssl, "x509", "-noout", "-hash", "-in", str(root / "hidden.txt"))
+        name = f"etc/ssl/certs/{hashed.strip()}.0"
+        write(root, {name: hidden.pem, f"{name}x": "", "etc/ssl/certs/0123abcd.r0": hidden.pem})
+        (root / "etc/ssl/certs/01234567.0").symlink_to("shipped.pem")
+        trusting = ("x509", "-addtrust", "serverAuth", "-trustout", "-in", str(root / "hidden.txt"))
+        (root / "etc/ssl/certs/11111111.0").write_text(printed(openssl, *trusting))
+
+        rows = rows_of("certificates.trusted", root)
+
+        folder = str(root / "etc/ssl/certs")
+        verified = ("verify", "-no-CAfile", "-CApath", folder, str(root / "hidden.txt"))
+        assert printed(openssl, *verified).strip().endswith("OK")
+        subjects = sorted(row["Subject"] for row in rows)
+        assert subjects == ["CN=Hidden", "CN=Marked", "CN=Shipped"]
+
     def test_survive_what_is_none(self, tmp_path: Path) -> None:
         broken = "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"
         noise = "-----BEGIN CERTIFICATE-----\nA\n-----END CERTIFICATE-----\n-----BEGIN "
