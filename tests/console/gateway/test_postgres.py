@@ -1,4 +1,4 @@
-"""Instructions on PostgreSQL, whose rows are written by other statements than SQLite's."""
+"""What is other on PostgreSQL than on SQLite: how instructions are written, and how locks end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from benchmarks.postgres import postgres
+from console.core.health import REPORT_LIFETIME
+from console.gateway.lock_patience import LOCK_PATIENCE
 from tests.console_processes import ConsoleProcesses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -63,6 +65,29 @@ print(json.dumps({
 }))
 """
 
+# The ingester's connection meets a row that another one holds.
+_WAIT_FOR_A_LOCK = """
+import json, time
+import django
+django.setup()
+import psycopg
+from django.db import DatabaseError, connection, transaction
+from console.endpoints.models import Endpoint
+from console.gateway.ingest import trouble_of
+from console.gateway.lock_patience import wait_briefly_for_locks
+connection.ensure_connection()
+wait_briefly_for_locks()
+holder = psycopg.connect(**connection.get_connection_params())
+holder.execute("SELECT 1 FROM endpoints_endpoint FOR UPDATE")
+began = time.monotonic()
+try:
+    with transaction.atomic():
+        list(Endpoint.objects.select_for_update())
+except DatabaseError as error:
+    print(json.dumps({"waited": time.monotonic() - began, "trouble": trouble_of(error)}))
+holder.close()
+"""
+
 
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[ConsoleProcesses]:
@@ -94,3 +119,15 @@ class TestInstructionsOnPostgres:
         assert found["rows"] == [first, second] * count
         assert found["restored"] == count
         assert found["times"]
+
+
+class TestLocksOnPostgres:
+    def test_are_not_waited_for_longer_than_health_is_reported(
+        self, console: ConsoleProcesses
+    ) -> None:
+        console.populate(1)
+
+        found = json.loads(console.run_python(_WAIT_FOR_A_LOCK))
+
+        assert LOCK_PATIENCE <= found["waited"] < REPORT_LIFETIME
+        assert found["trouble"] == "the database is locked"
