@@ -28,7 +28,8 @@ from tests.live_console import live_console
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.browser]
 
-WAITS = 15_000
+WAITS = 60_000
+expect.set_options(timeout=WAITS)
 
 
 def _prepared(valkey: redis.Redis) -> User:

@@ -20,7 +20,8 @@ from tests.live_console import live_console
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.browser]
 
-WAITS = 15_000
+WAITS = 60_000
+expect.set_options(timeout=WAITS)
 
 
 async def _static_file(route: Route) -> None:
