@@ -192,13 +192,14 @@ class UserAdmin(AdministratorsOnly, DjangoUserAdmin, ModelAdmin):  # type: ignor
 def _access_page(request: HttpRequest, user: Any) -> HttpResponse:
     words = request.GET.get("q", "")[:200]
     is_own = user.pk == request.user.pk
+    may_administer = getattr(request.user, "is_superuser", False)
     context = {
         "title": "Your access" if is_own else f"Access of {user}",
         "access": effective_access(user),
         "is_own": is_own,
         "words": words,
-        "explanations": explain(user, words),
-        "may_administer": getattr(request.user, "is_superuser", False),
+        "explanations": explain(user, words, names_roles=may_administer),
+        "may_administer": may_administer,
         "now": timezone.now(),
     }
     return page_in_shell(request, "access/effective.html", context)

@@ -7,7 +7,7 @@ puts them into the words of the matrix.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.contrib.auth.models import Permission
@@ -70,13 +70,18 @@ class EffectiveAccess:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a user may, or may not, do one thing; `would_give` are roles that would let them."""
+    """Why a user may, or may not, do one thing.
+
+    `would_give` are roles that would let them, as far as whoever asks may know these;
+    `others_would` tells that there are more.
+    """
 
     permission: NamedPermission
     is_allowed: bool
     reason: str
     held: Held | None = None
     would_give: tuple[Role, ...] = ()
+    others_would: bool = False
 
 
 @dataclass(slots=True)
@@ -105,11 +110,12 @@ def effective_access(user: User) -> EffectiveAccess:
     )
 
 
-def explain(user: User, words: str) -> list[Explanation]:
+def explain(user: User, words: str, *, names_roles: bool) -> list[Explanation]:
     """Explain what a user may or may not do of everything that these words describe.
 
     The words are looked for in names, sections, meanings and the permissions behind them; all have
-    to be found. At most `MOST_ANSWERS` are explained.
+    to be found. At most `MOST_ANSWERS` are explained. Without `names_roles` only the seeded roles
+    are named, which every console has: how others are called is for administrators.
     """
     wanted = words.casefold().split()
     if not wanted:
@@ -120,7 +126,7 @@ def explain(user: User, words: str) -> list[Explanation]:
     roles = list(Role.objects.order_by("name"))
     powers = read_powers(roles)
     return [
-        _explanation(user, permission, held.get(permission.key), roles, powers)
+        _cut(_explanation(user, permission, held.get(permission.key), roles, powers), names_roles)
         for permission in found[:MOST_ANSWERS]
     ]
 
@@ -144,6 +150,14 @@ def _explanation(
     if user.is_superuser:
         return Explanation(permission, True, "Administrators may do everything.", held)
     return Explanation(permission, True, "", held)
+
+
+def _cut(explanation: Explanation, names_roles: bool) -> Explanation:
+    if names_roles:
+        return explanation
+    known = tuple(role for role in explanation.would_give if role.key is not None)
+    has_others = len(known) < len(explanation.would_give)
+    return replace(explanation, would_give=known, others_would=has_others)
 
 
 def _has_roles(user: User) -> bool:

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Self
 
 from console.core.exceptions import Conflict, InvalidInput, Unavailable
@@ -69,12 +69,15 @@ class RuleRefused(InvalidInput):
 
 
 class GroupsInCircle(RuleRefused):
-    """Groups that ask about each other in a circle: nobody could tell who is in them."""
+    """Groups that ask about each other in a circle: nobody could tell who is in them.
+
+    Where some are `known`, the others are not named to whoever reads it.
+    """
 
     title = "Groups in a circle"
 
-    def __init__(self, names: Sequence[str]) -> None:
-        shown = " → ".join(f"“{name}”" for name in names)
+    def __init__(self, names: Sequence[str], known: Container[str] | None = None) -> None:
+        shown = " → ".join(f"“{name}”" if known is None or name in known else "…" for name in names)
         super().__init__(f"This group would depend on itself: {shown}.")
         self.names = tuple(names)
 

@@ -27,8 +27,8 @@ from console.endpoints.groups import (
     change_group,
     create_group,
     delete_group,
-    groups_asking_about,
     may_change,
+    uses_of,
 )
 from console.endpoints.models import ComputerGroup, Endpoint
 from console.endpoints.selectors import endpoint_visible_to, endpoints_visible_to
@@ -202,8 +202,7 @@ class GroupAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "group": group,
             "members": vars(group)["reached_count"],
-            "roles": roles_by_group(request.user).get(group.pk, []),
-            "groups": groups_asking_about(group),
+            "uses": uses_of(group, request.user),  # type: ignore[arg-type]  # admin pages have users
         }
         return page_in_shell(request, "endpoints/group_delete.html", context)
 

@@ -19,7 +19,7 @@ from console.audit.services import record_audit_event
 from console.core.actor import Actor
 from console.core.exceptions import InvalidInput, NotAllowed
 from console.endpoints import jobs
-from console.endpoints.evaluation import evaluate_groups, rules_with
+from console.endpoints.evaluation import current_rules, evaluate_groups, rules_with
 from console.endpoints.exceptions import GroupInUse, ReservedGroup
 from console.endpoints.membership import add_members, remove_members
 from console.endpoints.models import ComputerGroup, ComputerGroupGrant, Endpoint, Membership
@@ -27,6 +27,11 @@ from console.endpoints.reach import reach_of, reach_of_actor
 from console.endpoints.rules import dependents_of, named, needed_groups, read_rule
 from console.endpoints.rules import vocabulary as every_name
 from console.endpoints.targeting import RuleSet
+from console.endpoints.visible_groups import (
+    groups_visible_to,
+    naming_known_groups_only,
+    roles_by_group,
+)
 from protocol.questions import Filter
 
 ADD: Final = "endpoints.add_computergroup"
@@ -48,6 +53,29 @@ class GroupDraft:
     members: Collection[UUID] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """The roles that reach a group and the groups whose rules ask about it, by name.
+
+    `has_others`: there are more, of which whoever asks must not know the names.
+    """
+
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    has_others: bool = False
+
+    def __bool__(self) -> bool:
+        """Tell whether anything depends on it."""
+        return bool(self.roles or self.groups or self.has_others)
+
+    def in_words(self) -> str:
+        """Name what depends on it."""
+        names = [f"“{name}”" for name in (*self.roles, *self.groups)]
+        if not self.has_others:
+            return ", ".join(names)
+        return f"{', '.join(names)} and others" if names else "roles or groups hidden from you"
+
+
 def create_group(draft: GroupDraft, *, actor: Actor, now: datetime) -> ComputerGroup:
     """Make a group and find its members.
 
@@ -64,7 +92,7 @@ def create_group(draft: GroupDraft, *, actor: Actor, now: datetime) -> ComputerG
             created_at=now,
             created_by_id=actor.user_id,
         )
-        _check_reach(group, None, rules_with(named(group), _tree_of(draft)), actor)
+        _check_reach(group, None, _rules_after(group, draft, actor), actor)
         _choose(group, draft, actor, ADD)
         _fill(group, {group.pk}, now=now)
         _record(group, "create", draft, actor=actor, now=now)
@@ -83,10 +111,10 @@ def change_group(
         group = ComputerGroup.objects.select_for_update().get(pk=group.pk)
         _check_own(group)
         _check(draft, group)
-        before = rules_with(named(group), None if group.rule == "" else _tree(group.rule))
+        before = current_rules().rule_set
         group.name, group.description = draft.name.strip(), draft.description.strip()
         group.rule = _rule_of(draft)
-        _check_reach(group, before, rules_with(named(group), _tree_of(draft)), actor)
+        _check_reach(group, before, _rules_after(group, draft, actor), actor)
         group.save(update_fields=["name", "description", "rule"])
         # Those that asked about its old name need not ask about the new one.
         stale = {group.pk} | dependents_of([group.pk], before.rules, before.groups)
@@ -100,15 +128,15 @@ def change_group(
 def delete_group(group: ComputerGroup, *, actor: Actor, now: datetime) -> None:
     """Delete a group that nothing depends on.
 
-    Raises ReservedGroup, and GroupInUse, which names the roles and groups that depend on it.
+    Raises ReservedGroup, and GroupInUse, which names of the roles and groups that depend on it
+    those that the actor may know of.
     """
     with transaction.atomic(durable=True):
         group = ComputerGroup.objects.select_for_update().get(pk=group.pk)
         _check_own(group)
-        users = [*roles_reaching(group), *groups_asking_about(group)]
-        if users:
-            shown = ", ".join(f"“{name}”" for name in users)
-            raise GroupInUse(f"“{group.name}” is used by {shown}: change these first.")
+        uses = uses_of(group, _user_of(actor))
+        if uses:
+            raise GroupInUse(f"“{group.name}” is used by {uses.in_words()}: change these first.")
         record_audit_event(
             actor=actor,
             action="computer_group.delete",
@@ -119,21 +147,18 @@ def delete_group(group: ComputerGroup, *, actor: Actor, now: datetime) -> None:
         group.delete()
 
 
-def roles_reaching(group: ComputerGroup) -> list[str]:
-    """Name the roles to which a group is granted."""
-    grants = ComputerGroupGrant.objects.filter(content_object=group).order_by("group__name")
-    return list(grants.values_list("group__name", flat=True).distinct())
-
-
-def groups_asking_about(group: ComputerGroup) -> list[str]:
-    """Name the groups whose rule asks about this one."""
-    rules = rules_with(named(group), _tree(group.rule) if group.rule else None)
-    names = {other.pk: other.name for other in rules.groups}
-    return sorted(
-        names[pk]
-        for pk, rule in rules.rules.items()
-        if group.pk in needed_groups(rule, rules.groups)
-    )
+def uses_of(group: ComputerGroup, user: User | None) -> Uses:
+    """Tell what depends on a group, as this user may know it; None is the console itself."""
+    reaching = ComputerGroupGrant.objects.filter(content_object=group).values("group").distinct()
+    rules = current_rules().rule_set
+    asking = {
+        pk for pk, rule in rules.rules.items() if group.pk in needed_groups(rule, rules.groups)
+    }
+    known = ComputerGroup.objects.all() if user is None else groups_visible_to(user)
+    roles = roles_by_group(user).get(group.pk, [])
+    groups = sorted(known.filter(pk__in=asking).values_list("name", flat=True))
+    hidden = reaching.count() + len(asking) - len(roles) - len(groups)
+    return Uses(roles=tuple(roles), groups=tuple(groups), has_others=hidden > 0)
 
 
 def may_change(group: ComputerGroup, user: User) -> bool:
@@ -142,8 +167,7 @@ def may_change(group: ComputerGroup, user: User) -> bool:
         return False
     if reach_of(user, CHANGE).everything:
         return True
-    rules = rules_with(named(group), _tree(group.rule) if group.rule else None)
-    return not _granted_among(group.pk, rules)
+    return not _granted_among(group.pk, current_rules().rule_set)
 
 
 def _check(draft: GroupDraft, group: ComputerGroup | None) -> None:
@@ -223,6 +247,15 @@ def _choose(group: ComputerGroup, draft: GroupDraft, actor: Actor, permission: s
     )
     add_members(group.pk, wanted - present)
     remove_members(group.pk, present - wanted)
+
+
+def _rules_after(group: ComputerGroup, draft: GroupDraft, actor: Actor) -> RuleSet:
+    with naming_known_groups_only(_user_of(actor), group.name):
+        return rules_with(named(group), _tree_of(draft))
+
+
+def _user_of(actor: Actor) -> User | None:
+    return None if actor.user_id is None else User.objects.get(pk=actor.user_id)
 
 
 def _rule_of(draft: GroupDraft) -> str:

@@ -18,7 +18,12 @@ from console.endpoints.models import ComputerGroup
 from console.endpoints.properties import COMPUTER_GROUP, LABEL, PROPERTIES
 from console.endpoints.reach import reach_of
 from console.endpoints.rules import Named, named, read_form, read_rule, vocabulary, write_rule
-from console.endpoints.visible_groups import VIEW, groups_visible_to, reached_ids
+from console.endpoints.visible_groups import (
+    VIEW,
+    groups_visible_to,
+    naming_known_groups_only,
+    reached_ids,
+)
 from protocol.questions import Comparison, Filter
 from sensors.calls import comparisons_in
 from sensors.conditions import operators_for
@@ -75,7 +80,8 @@ def try_rule(
     """
     rule = read_rule_of(user, text=text, form=form)
     known = Named(0, "", ComputerGroup.Kind.FILTER) if group is None else named(group)
-    preview = preview_rule(rule, known, reached=reached_ids(reach_of(user, VIEW)))  # type: ignore[arg-type]  # ids of endpoints
+    with naming_known_groups_only(user, known.name):
+        preview = preview_rule(rule, known, reached=reached_ids(reach_of(user, VIEW)))  # type: ignore[arg-type]  # ids of endpoints
     written = text if form is None else write_rule(rule, names_for(user))
     return Trial(written, filter_to_json(rule), preview)
 

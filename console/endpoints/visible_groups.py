@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from console.access.models import User
 from console.core.exceptions import NotFound
+from console.endpoints.exceptions import GroupsInCircle
 from console.endpoints.models import ComputerGroup, ComputerGroupGrant, Endpoint, Membership
 from console.endpoints.reach import REACH, Reach, reach_of
 
@@ -50,16 +54,34 @@ def members_visible_to(
     return reach_of(user, VIEW).endpoints(members)
 
 
-def roles_by_group(user: AbstractBaseUser | AnonymousUser) -> dict[int, list[str]]:
-    """Name, by group, the roles that reach it: all of them for who may see roles, else the own."""
+def roles_by_group(user: AbstractBaseUser | AnonymousUser | None) -> dict[int, list[str]]:
+    """Name, by group, the roles that reach it: all of them for who may see roles, else the own.
+
+    None is the console itself.
+    """
     grants = ComputerGroupGrant.objects.filter(permission__codename=REACH)
-    if not (isinstance(user, User) and user.has_perm("access.view_role")):
+    if user is not None and not (isinstance(user, User) and user.has_perm("access.view_role")):
         grants = grants.filter(group__user=user.pk)
     found: dict[int, list[str]] = {}
     pairs = grants.order_by("group__name").values_list("content_object_id", "group__name")
     for group_id, name in pairs.distinct():
         found.setdefault(group_id, []).append(name)
     return found
+
+
+@contextmanager
+def naming_known_groups_only(user: User | None, own: str) -> Iterator[None]:
+    """Refuse a circle of groups without the names that are hidden from this user.
+
+    `own` is the group that is being written; None is the console itself, which knows them all.
+    """
+    try:
+        yield
+    except GroupsInCircle as refusal:
+        if user is None:
+            raise
+        known = set(groups_visible_to(user).values_list("name", flat=True))
+        raise GroupsInCircle(refusal.names, known | {own}) from refusal
 
 
 def reached_ids(reach: Reach) -> set[object] | None:

@@ -11,9 +11,11 @@ from console.access.effective import effective_access, explain
 from console.access.models import Role, User
 from console.access.reach_notes import ReachedGroup, ReachNote, ReachPane, ReachProvider
 from tests.console.api_client import make_administrator, make_user
+from tests.console.pages import browser, text_of
 
 pytestmark = pytest.mark.django_db
 
+OWN = "/access/user/own-access/"
 WARSAW = ReachedGroup("Warsaw", 3)
 
 
@@ -95,7 +97,7 @@ class TestEffectiveAccess:
 
 class TestExplaining:
     def test_says_which_roles_would_let_them(self) -> None:
-        [answer] = explain(make_user("bob"), "intel.deploy_inteldocument RB-13")
+        [answer] = explain(make_user("bob"), "intel.deploy_inteldocument RB-13", names_roles=True)
 
         assert not answer.is_allowed
         assert answer.reason == "They have no role."
@@ -104,7 +106,7 @@ class TestExplaining:
     def test_says_that_a_role_reaches_no_computer(self, groups: Groups) -> None:
         ada = _with(make_user("ada"), "threat_response_user")
 
-        [answer] = explain(ada, "Detect Alert Write")
+        [answer] = explain(ada, "Detect Alert Write", names_roles=True)
 
         assert not answer.is_allowed
         assert "reaches no computer group" in answer.reason
@@ -113,25 +115,42 @@ class TestExplaining:
         groups.by_role["threat_response_user"] = ReachNote(everything=True)
         ada = _with(make_user("ada"), "threat_response_user")
 
-        [answer] = explain(ada, "detect alert write")
+        [answer] = explain(ada, "detect alert write", names_roles=True)
 
         assert answer.is_allowed
         assert answer.held is not None
         assert [role.name for role in answer.held.roles] == ["Threat Response User"]
 
     def test_knows_administrators_and_those_who_left(self) -> None:
-        [may] = explain(make_administrator(), "Detect Alert Write")
-        [may_not] = explain(make_user("carol", is_active=False), "Detect Alert Write")
+        [may] = explain(make_administrator(), "Detect Alert Write", names_roles=True)
+        [may_not] = explain(
+            make_user("carol", is_active=False), "Detect Alert Write", names_roles=True
+        )
 
         assert may.is_allowed
         assert may_not.reason == "The account is not active."
 
     @pytest.mark.parametrize("words", ["", "   ", "xyzzy"])
     def test_has_no_answer_to_nothing(self, words: str) -> None:
-        assert explain(make_user("bob"), words) == []
+        assert explain(make_user("bob"), words, names_roles=True) == []
 
 
 class TestTheProviderOfReach:
     def test_is_one(self, groups: Groups) -> None:
         with pytest.raises(ValueError, match="already"):
             reach_notes.register(ReachProvider(groups.notes, groups.pane))
+
+    def test_names_the_roles_of_this_console_to_administrators_only(self) -> None:
+        seeded = Role.objects.get(key="threat_response_administrator")
+        own = Role.objects.create(name="Operation Nightfall")
+        own.permissions.set(seeded.permissions.all())
+        bob = make_user("bob")
+
+        [to_administrator] = explain(bob, "intel.deploy_inteldocument RB-13", names_roles=True)
+        [to_bob] = explain(bob, "intel.deploy_inteldocument RB-13", names_roles=False)
+        page = text_of(browser("audit.view_auditevent").get(OWN, {"q": "intel deploy"}))
+
+        assert own in to_administrator.would_give
+        assert (to_bob.would_give, to_bob.others_would) == ((seeded,), True)
+        assert "Threat Response Administrator and others." in page
+        assert "Nightfall" not in page

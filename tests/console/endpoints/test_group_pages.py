@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from console.access.models import User
 from console.endpoints import groups as services
@@ -133,6 +134,26 @@ class TestDeleting:
         assert "role of bob 0" in page
         assert "is used by “role of bob 0”" in messages_of(refused)[0]
         assert ComputerGroup.objects.filter(pk=group.pk).exists()
+
+    def test_names_no_role_and_no_group_that_is_hidden_from_the_user(self) -> None:
+        group = make_group('Is Linux is "True"')
+        make_group('Computer Group is "Servers"', "Secret group")
+        give_role(make_user("bob"), groups=[group])
+        user = make_user("eve", is_staff=True)
+        own = give_role(user, *WRITES, groups=[group])
+        client = Client()
+        client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+
+        page = text_of(client.get(f"{PAGE}/{group.pk}/delete/"))
+        refused = messages_of(client.post(f"{PAGE}/{group.pk}/delete/"))[0]
+        told = api_client(user).delete(f"{API}{group.pk}/").json()["detail"]
+
+        for said in (page, refused, told):
+            assert own.name in said
+            assert "role of bob" not in said
+            assert "Secret" not in said
+        assert "Other roles or groups that are hidden from you use it, too" in page
+        assert "and others" in told
 
 
 class TestExplaining:

@@ -26,6 +26,7 @@ from console.endpoints.groups import (
 from console.endpoints.labels import LabelDraft, create_label, place_labels
 from console.endpoints.models import ComputerGroup, Endpoint
 from console.endpoints.services import record_hello, revoke_endpoint
+from console.endpoints.trial import try_rule
 from protocol.messages import Hello
 from tests.console.api_client import make_user
 from tests.console.computers import ADMINISTRATOR, NOW, enrolled_endpoint, platform
@@ -284,6 +285,49 @@ class TestRefusals:
 
         with pytest.raises(GroupInUse, match="“role of ada 0”, “Outer”"):
             delete_group(group, actor=ADMINISTRATOR, now=NOW)
+
+    def test_of_deleting_name_nothing_that_is_hidden_from_the_user(self) -> None:
+        group = make_group('Is Linux is "true"')
+        make_group('Computer Group is "Servers"', "Secret group")
+        user, other = make_user("ada"), make_user("bob")
+        give_role(other, groups=[group])
+
+        with pytest.raises(GroupInUse, match="by roles or groups hidden from you: change"):
+            delete_group(group, actor=acting(user), now=NOW)
+        own = give_role(user, "endpoints.delete_computergroup", groups=[group])
+        with pytest.raises(GroupInUse, match=f"by “{own.name}” and others: change"):
+            delete_group(group, actor=acting(user), now=NOW)
+
+    def test_of_a_circle_name_nothing_that_is_hidden_from_the_user(self) -> None:
+        user = make_user("ada")
+        own = make_group('Computer Name is "a"', "Own")
+        make_group('Computer Group is "Own"', "Secret group")
+        seen = make_group('Computer Group is "Secret group"', "Seen")
+        give_role(user, "endpoints.view_computergroup", groups=[seen])
+        ComputerGroup.objects.filter(pk=own.pk).update(created_by=user)
+        rule = 'Computer Group is "Seen"'
+
+        with pytest.raises(GroupsInCircle) as saving:
+            change_group(own, GroupDraft(name="Own", rule=rule), actor=acting(user), now=NOW)
+        with pytest.raises(GroupsInCircle) as trying:
+            try_rule(user, own, text=rule)
+
+        for refused in (saving, trying):
+            assert "“Seen”" in refused.value.detail
+            assert "…" in refused.value.detail
+            assert "Secret" not in refused.value.detail
+
+    def test_leave_a_group_changeable_whose_rule_cannot_be_read_any_more(self) -> None:
+        group = make_group('Is Linux is "true"')
+        ComputerGroup.objects.filter(pk=group.pk).update(rule='Gone Sensor is "x"')
+
+        draft = GroupDraft(name="Servers", rule='Is Mac is "true"')
+        mended = change_group(group, draft, actor=ADMINISTRATOR, now=NOW)
+        ComputerGroup.objects.filter(pk=group.pk).update(rule='Gone Sensor is "x"')
+        delete_group(mended, actor=ADMINISTRATOR, now=NOW)
+
+        assert mended.rule == draft.rule
+        assert not ComputerGroup.objects.filter(pk=group.pk).exists()
 
 
 class TestReach:
