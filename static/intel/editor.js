@@ -85,8 +85,11 @@
     for (const refusal of form.querySelectorAll("[data-refusal]")) refusal.remove();
     if (response.ok && answer.valid) {
       const kinds = answer.kinds.map((kind) => (kind === "process" ? "process start" : kind)).join(", ");
-      standing.textContent = `Valid: ${answer.terms} of ${answer.term_limit} terms, evaluated on every ${kinds} event`;
-      standing.className = "v-help";
+      standing.textContent = [
+        `Valid: ${answer.terms} of ${answer.term_limit} terms, evaluated on every ${kinds} event.`,
+        ...answer.warnings,
+      ].join(" ");
+      standing.className = answer.warnings.length ? "v-caution" : "v-help";
       return [];
     }
     const problem = answer;

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from detection.signals.compiler import compile_signal
+from detection.signals.coverage import NOT_RECORDED
 from detection.signals.properties import EVERYWHERE, PROPERTIES
 from tests.conftest import REPOSITORY
 
@@ -18,6 +19,8 @@ EXAMPLES = re.search(r"```\n(.*?)```", REFERENCE, re.DOTALL)
 def test_reference_lists_every_property_as_the_table_has_it() -> None:
     for row in PROPERTIES.values():
         systems = "all" if row.platforms == EVERYWHERE else ", ".join(sorted(row.platforms))
+        for system, names in NOT_RECORDED.items():
+            systems += f", {system} not yet" if row.name in names else ""
         kind = f"{row.type.value} (several)" if row.several else row.type.value
         aliases = ", ".join(f"`{alias}`" for alias in row.aliases) or NO_ALIAS
         line = f"| `{row.name}` | {kind} | {systems} | {row.sentence} | {aliases} |"

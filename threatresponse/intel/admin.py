@@ -21,7 +21,9 @@ from console.core.admin import ReadOnlyAdmin, page_in_shell, state_label
 from console.core.exceptions import VedetteError
 from console.core.instants import show_instant
 from console.core.requests import actor_of
+from detection.signals.coverage import warnings_about
 from detection.signals.expression import Condition
+from detection.signals.parser import parse_expression
 from detection.signals.properties import PROPERTIES
 from threatresponse.intel.forms import SignalForm, initial_of
 from threatresponse.intel.models import IntelDocument
@@ -175,15 +177,19 @@ class IntelDocumentAdmin(ReadOnlyAdmin):
         actor, now = actor_of(request), timezone.now()
         try:
             if document is None:
-                return create_intel(form.draft(), actor=actor, now=now)
-            read_at = _instant(request.POST.get("read_at", ""))
-            return update_intel(document, form.draft(), actor=actor, now=now, read_at=read_at)
+                saved = create_intel(form.draft(), actor=actor, now=now)
+            else:
+                read_at = _instant(request.POST.get("read_at", ""))
+                saved = update_intel(document, form.draft(), actor=actor, now=now, read_at=read_at)
         except VedetteError as refusal:
             for name, reasons in refusal.errors.items():
                 form.add_error(name if name in form.fields else None, reasons)
             if not refusal.errors:
                 form.add_error(None, refusal.detail)
-        return None
+            return None
+        for warning in warnings_about(parse_expression(saved.definition), saved.platforms):
+            messages.warning(request, warning)
+        return saved
 
     def _editor(
         self, request: HttpRequest, form: SignalForm, document: IntelDocument | None

@@ -89,6 +89,16 @@ class TestWriting:
         assert document.techniques == ["T1059.004", "T1190"]
         assert messages_of(response) == ["“Shell from the web server” was saved."]
 
+    def test_warns_of_a_signal_that_can_never_match(self) -> None:
+        silent = FILLED | {"definition": "file.magic starts with 'MZ'"}
+
+        response = browser(SEES, ADDS).post(f"{LIST}add/", silent, follow=True)
+
+        assert IntelDocument.objects.get().definition == silent["definition"]
+        assert "It can never match on Linux: file.magic is not recorded there." in messages_of(
+            response
+        )
+
     def test_says_where_a_definition_is_wrong(self) -> None:
         wrong = FILLED | {"definition": "process.path ends\nwit '/sh'"}
 

@@ -173,7 +173,13 @@ class TestValidate:
         good = api.post(f"{URL}validate/", {"definition": "process.path contains 'x'"}).json()
         bad = api.post(f"{URL}validate/", {"definition": "process.path contains"}).json()
 
-        assert good == {"valid": True, "terms": 1, "term_limit": 24, "kinds": ["process"]}
+        assert good == {
+            "valid": True,
+            "terms": 1,
+            "term_limit": 24,
+            "kinds": ["process"],
+            "warnings": [],
+        }
         assert (bad["valid"], bad["line"]) == (False, 1)
         assert bad["expected"]
 
@@ -182,6 +188,17 @@ class TestValidate:
         draft = {"definition": "registry.key_path contains 'Run'", "platforms": ["linux"]}
 
         assert api.post(f"{URL}validate/", draft).json()["valid"] is False
+
+    def test_warns_where_a_signal_can_never_match(self) -> None:
+        api = api_of(user_with("intel.view_inteldocument"))
+        draft = {"definition": "network.domain ends with '.invalid'", "platforms": ["linux"]}
+
+        verdict = api.post(f"{URL}validate/", draft).json()
+
+        assert verdict["valid"] is True
+        assert verdict["warnings"] == [
+            "It can never match on Linux: network.domain is not recorded there."
+        ]
 
 
 class TestList:

@@ -72,6 +72,11 @@ class VerdictSerializer(serializers.Serializer[Any]):
         required=False,
         help_text="The kinds of event that it is evaluated on.",
     )
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Where it can never match, because nothing records what it asks for.",
+    )
     line = serializers.IntegerField(required=False)
     column = serializers.IntegerField(required=False)
     reason = serializers.CharField(required=False)

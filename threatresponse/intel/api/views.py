@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.core.api.views import ResourceViewSet
+from detection.signals.coverage import warnings_about
 from detection.signals.expression import counted_terms
 from detection.signals.parser import DEFAULT_TERM_LIMIT
 from threatresponse.intel.api.filtersets import IntelFilterSet
@@ -93,8 +94,9 @@ class IntelViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
     def check_definition(self, request: Request) -> Response:
         """Tell whether a text is a usable Signal; nothing is stored."""
         sent = _checked(DefinitionSerializer(data=request.data))
+        platforms = sent.get("platforms", ())
         try:
-            compiled = compile_definition(sent["definition"], platforms=sent.get("platforms", ()))
+            compiled = compile_definition(sent["definition"], platforms=platforms)
         except DefinitionRefused as refusal:
             return Response({"valid": False, **refusal.place})
         return Response(
@@ -103,6 +105,7 @@ class IntelViewSet(ResourceViewSet, ListModelMixin, RetrieveModelMixin):
                 "terms": sum(1 for _ in counted_terms(compiled.expression)),
                 "term_limit": DEFAULT_TERM_LIMIT,
                 "kinds": compiled.kinds,
+                "warnings": warnings_about(compiled.expression, platforms),
             }
         )
 
