@@ -66,7 +66,7 @@ class SupervisedProcess:
         return self._process.poll() if self._process else None
 
     def start(self, *, now: float) -> None:
-        """Run the program; its output goes to the end of its log."""
+        """Run the program; its output goes to the end of its log. Raises OSError."""
         self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the table of programs is ours
@@ -96,18 +96,31 @@ class SupervisedProcess:
         if self.restart_at is not None:
             if now < self.restart_at:
                 return None
-            self.start(now=now)
-            return f"{self.program.name} started again"
+            return self._start_again(now=now)
         code = self.exit_code
         if code is None:
             return None
         if now - self._started_at > HEALTHY_AFTER:
             self.failures = 0
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return self._put_off(how, now=now)
+
+    def _start_again(self, *, now: float) -> str:
+        try:
+            self.start(now=now)
+        except OSError as error:
+            # No process or no room on the disk at this moment: the others go on meanwhile.
+            return self._put_off(f"could not be started ({error.strerror or error})", now=now)
+        return f"{self.program.name} started again"
+
+    def _put_off(self, what_happened: str, *, now: float) -> str:
         delay = min(BACKOFF_LONGEST, BACKOFF_FIRST * 2**self.failures)
         self.failures += 1
         self.restart_at = now + delay
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        return f"{self.program.name} {how}; starting it again in {delay:g} s ({self.log_path})"
+        return (
+            f"{self.program.name} {what_happened}; starting it again in {delay:g} s "
+            f"({self.log_path})"
+        )
 
     def stop(self) -> None:
         """Ask the program to end, and kill it with its children when it does not in time."""

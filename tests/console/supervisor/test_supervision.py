@@ -79,6 +79,26 @@ class TestSupervisedProcess:
         assert sentence is not None
         assert "again in 0.5 s" in sentence
 
+    def test_takes_a_start_that_failed_for_one_more_failure(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        process = SupervisedProcess(program(tmp_path, "raise SystemExit(3)"), log_path=log)
+        process.start(now=0)
+        wait_for(lambda: process.exit_code is not None)
+        process.watch(now=1)
+        log.unlink()
+        log.mkdir()
+
+        failed = process.watch(now=2)
+        too_early = process.watch(now=2.9)
+        log.rmdir()
+        again = process.watch(now=3.1)
+        process.stop()
+
+        assert failed is not None
+        assert "could not be started (Is a directory); starting it again in 1 s" in failed
+        assert too_early is None
+        assert again == "probe started again"
+
     def test_kills_a_program_that_does_not_end_and_its_children(self, tmp_path: Path) -> None:
         source = (
             "import signal, subprocess, sys, time\n"
