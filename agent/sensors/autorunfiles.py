@@ -11,15 +11,16 @@ import msgspec
 
 from agent.sensors.initscripts import read_script_titles
 from agent.sensors.reading import names_in, read_start
-from agent.sensors.unitfiles import UnitFile, UnitFiles
+from agent.sensors.unitfiles import Settings, UnitFile, UnitFiles, parse_unit
 from agent.sensors.values import text_of
 
 RC_SCRIPTS, SYSTEMD, SHELL_START, DESKTOP = "T1037.004", "T1543.002", "T1546.004", "T1547.013"
 LINKER, UDEV, PAM, KERNEL_MODULES = "T1574.006", "T1546.017", "T1556.003", "T1547.006"
-LOGON_SCRIPTS, EVENTS, INSTALLERS, PYTHON = "T1037", "T1546", "T1546.016", "T1546.018"
+LOGON_SCRIPTS, EVENTS, INSTALLERS = "T1037", "T1546", "T1546.016"
 
 FILE_BYTES: Final = 256 * 1024
 _SHOWN_CHARACTERS: Final = 2000
+DROP_IN: Final = "systemd drop-in"
 
 _EXECUTED: Final = (
     "ExecCondition",
@@ -29,25 +30,6 @@ _EXECUTED: Final = (
     "ExecReload",
     "ExecStop",
     "ExecStopPost",
-)
-_SCRIPT_FOLDERS: Final = (
-    ("motd script", "etc/update-motd.d", LOGON_SCRIPTS),
-    ("network hook", "etc/network/if-up.d", EVENTS),
-    ("network hook", "etc/network/if-pre-up.d", EVENTS),
-    ("network hook", "etc/NetworkManager/dispatcher.d", EVENTS),
-    ("network hook", "etc/networkd-dispatcher/routable.d", EVENTS),
-    ("network hook", "etc/dhcp/dhclient-enter-hooks.d", EVENTS),
-    ("network hook", "etc/dhcp/dhclient-exit-hooks.d", EVENTS),
-    ("network hook", "etc/ppp/ip-up.d", EVENTS),
-    ("sleep hook", "etc/systemd/system-sleep", EVENTS),
-    ("sleep hook", "usr/lib/systemd/system-sleep", EVENTS),
-    ("systemd generator", "etc/systemd/system-generators", SYSTEMD),
-    ("systemd generator", "run/systemd/system-generators", SYSTEMD),
-    ("systemd generator", "usr/local/lib/systemd/system-generators", SYSTEMD),
-    ("systemd generator", "usr/lib/systemd/system-generators", SYSTEMD),
-    ("dnf plugin", "etc/dnf/plugins", INSTALLERS),
-    ("kernel hook", "etc/kernel/postinst.d", INSTALLERS),
-    ("git hook", "usr/share/git-core/templates/hooks", EVENTS),
 )
 _PROFILES: Final = (
     "etc/profile",
@@ -65,7 +47,12 @@ _PROFILES: Final = (
     "etc/fish/config.fish",
     "etc/ssh/sshrc",
 )
-_UDEV_FOLDERS: Final = ("etc/udev/rules.d", "run/udev/rules.d", "usr/lib/udev/rules.d")
+_UDEV_FOLDERS: Final = (
+    "etc/udev/rules.d",
+    "run/udev/rules.d",
+    "usr/local/lib/udev/rules.d",
+    "usr/lib/udev/rules.d",
+)
 _UDEV_RUN: Final = re.compile(r"\bRUN(?:\{program\})?\s*\+?:?=\s*\"([^\"]+)\"")
 _PAM_FOLDERS: Final = (
     "usr/lib/x86_64-linux-gnu/security",
@@ -80,13 +67,6 @@ _HOOK: Final = re.compile(
     re.IGNORECASE,
 )
 _MODULE_FOLDERS: Final = ("etc/modules-load.d", "run/modules-load.d", "usr/lib/modules-load.d")
-_PYTHON_FOLDERS: Final = (
-    "usr/lib/python3/dist-packages",
-    "usr/local/lib/python3*/dist-packages",
-    "usr/local/lib/python3*/site-packages",
-    "usr/lib/python3*/site-packages",
-    "usr/lib/python3.*",
-)
 
 
 class Autorun(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,9 +81,8 @@ class Autorun(msgspec.Struct, frozen=True, kw_only=True):
 
 def system_autoruns(root: Path) -> Iterator[Autorun]:
     """Yield everything that the system's own files start."""
-    yield from _units(UnitFiles(root), "systemd", "root")
+    yield from _units(UnitFiles(root), root, "systemd", "root")
     yield from _boot_scripts(root)
-    yield from _script_folders(root)
     yield from _profiles(root)
     yield from _desktop_entries(root, "etc/xdg/autostart")
     yield from _preloaded(root)
@@ -111,12 +90,11 @@ def system_autoruns(root: Path) -> Iterator[Autorun]:
     yield from _pam(root)
     yield from _kernel_modules(root)
     yield from _package_hooks(root)
-    yield from _python(root)
 
 
 def units_of(root: Path, folders: tuple[str, ...], user: str) -> Iterator[Autorun]:
     """Yield the enabled units of users' own systemd."""
-    yield from _units(UnitFiles(root, folders), "systemd user", user)
+    yield from _units(UnitFiles(root, folders), root, "systemd user", user)
 
 
 def content_of(path: Path) -> str:
@@ -160,7 +138,8 @@ def _desktop_entries(root: Path, folder: str) -> Iterator[Autorun]:
             )
 
 
-def _units(units: UnitFiles, manager: str, user: str) -> Iterator[Autorun]:
+def _units(units: UnitFiles, root: Path, manager: str, user: str) -> Iterator[Autorun]:
+    shared: dict[str, str] = {}
     for suffix in (".service", ".socket", ".path"):
         for unit in units.named(suffix):
             runs = _commands_of(unit)
@@ -174,13 +153,36 @@ def _units(units: UnitFiles, manager: str, user: str) -> Iterator[Autorun]:
                     user=who,
                 )
             for drop_in in unit.drop_ins:
+                of_unit = drop_in.split("/")[-2].removesuffix(".d")
+                if of_unit != unit.name:
+                    # Of all units of a kind, of a prefix, or of an instance: told once.
+                    shared[drop_in] = of_unit
+                    continue
                 yield Autorun(
-                    category="systemd drop-in",
+                    category=DROP_IN,
                     path=drop_in,
                     runs=f"{unit.name}: {runs}",
                     technique=SYSTEMD,
                     user=who,
                 )
+    for drop_in, of_unit in shared.items():
+        settings = parse_unit([content_of(root / drop_in[1:])])
+        changed = shortened("; ".join(_changes_in(settings))) or "nothing that runs"
+        yield Autorun(
+            category=DROP_IN,
+            path=drop_in,
+            runs=f"{of_unit}: {changed}",
+            technique=SYSTEMD,
+            user=user,
+        )
+
+
+def _changes_in(settings: Settings) -> Iterator[str]:
+    """Yield what a drop-in alone changes of what runs."""
+    for given in settings.values():
+        for name, values in given.items():
+            if name in _EXECUTED or name.startswith("Environment"):
+                yield from (f"{name}={value}" for value in values)
 
 
 def _commands_of(unit: UnitFile) -> str:
@@ -200,21 +202,6 @@ def _boot_scripts(root: Path) -> Iterator[Autorun]:
                 yield Autorun(category="rc.local", path=f"/{name}", runs=line, technique=RC_SCRIPTS)
     for path, title in read_script_titles(root):
         yield Autorun(category="init script", path=path, runs=title, technique=RC_SCRIPTS)
-
-
-def _script_folders(root: Path) -> Iterator[Autorun]:
-    for category, folder, technique in _SCRIPT_FOLDERS:
-        for name in names_in(root / folder):
-            if name == "README" or name.endswith((".sample", ".conf")):
-                continue
-            path = root / folder / name
-            if path.is_file():
-                yield Autorun(
-                    category=category,
-                    path=f"/{folder}/{name}",
-                    runs=f"/{folder}/{name}",
-                    technique=technique,
-                )
 
 
 def _profiles(root: Path) -> Iterator[Autorun]:
@@ -303,27 +290,3 @@ def _package_hooks(root: Path) -> Iterator[Autorun]:
                 runs=shortened(f"{hook}: {command.strip()}"),
                 technique=INSTALLERS,
             )
-
-
-def _python(root: Path) -> Iterator[Autorun]:
-    for pattern in _PYTHON_FOLDERS:
-        for folder in sorted(root.glob(pattern)):
-            for name in names_in(folder):
-                path = folder / name
-                if name in ("sitecustomize.py", "usercustomize.py"):
-                    lines = [f"{len(commands_in(content_of(path)))} lines"]
-                elif name.endswith(".pth"):
-                    # site(7): other lines only name folders.
-                    lines = [
-                        one for one in commands_in(content_of(path)) if one.startswith("import")
-                    ]
-                else:
-                    continue
-                for line in lines:
-                    yield Autorun(
-                        category="Python start-up",
-                        path=f"/{path.relative_to(root)}",
-                        runs=shortened(line),
-                        technique=PYTHON,
-                        user="every user",
-                    )

@@ -10,8 +10,15 @@ from agent.sensors.autorunfiles import PAM_MODULE, system_autoruns
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.crontabs import ScheduledJob, at_jobs, cron_jobs
 from agent.sensors.homes import homes
+from agent.sensors.hookfolders import hook_autoruns
 from agent.sensors.packages import owners_of
-from agent.sensors.unitfiles import FOLDERS, OF_ONE_USER, USER_FOLDERS, UnitFile, UnitFiles
+from agent.sensors.unitfiles import (
+    FOLDERS,
+    FOLDERS_OF_ONE_USER,
+    USER_FOLDERS,
+    UnitFile,
+    UnitFiles,
+)
 from agent.sensors.userautoruns import user_autoruns
 from agent.sensors.values import instant_text_of_seconds
 
@@ -48,7 +55,7 @@ def scheduled_jobs(context: SensorContext, _parameters: Mapping[str, str]) -> It
 def autoruns(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give what starts by itself, but not by a clock."""
     root = context.root
-    found = [*system_autoruns(root), *user_autoruns(root)]
+    found = [*system_autoruns(root), *hook_autoruns(root), *user_autoruns(root)]
     owners = owners_of(root, {autorun.path for autorun in found})
     for autorun in found:
         package = owners.get(autorun.path, "")
@@ -70,9 +77,8 @@ def _timers(root: Path) -> Iterator[ScheduledJob]:
     yield from _timers_of(UnitFiles(root, FOLDERS), "systemd timer", "root")
     yield from _timers_of(UnitFiles(root, USER_FOLDERS), "systemd user timer", "every user")
     for home in homes(root):
-        folder = f"{home.below}/{OF_ONE_USER}"
-        if (root / folder).is_dir():
-            yield from _timers_of(UnitFiles(root, (folder,)), "systemd user timer", home.user)
+        folders = [f"{home.below}/{folder}" for folder in FOLDERS_OF_ONE_USER]
+        yield from _timers_of(UnitFiles(root, folders), "systemd user timer", home.user)
 
 
 def _timers_of(units: UnitFiles, kind: str, user: str) -> Iterator[ScheduledJob]:

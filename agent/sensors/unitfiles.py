@@ -41,9 +41,16 @@ USER_FOLDERS: Final = (
     "usr/lib/systemd/user",
     "usr/share/systemd/user",
 )
-"""Where units lie that every user's own systemd knows; `~/.config/systemd/user` comes first."""
+"""Where units lie that every user's own systemd knows; those of the user come first."""
 
-OF_ONE_USER: Final = ".config/systemd/user"
+FOLDERS_OF_ONE_USER: Final = (
+    ".config/systemd/user.control",
+    ".config/systemd/user",
+    ".local/share/systemd/user",
+)
+"""Where units of one user lie, below the user's home."""
+
+_SETTINGS_OF_ONE_USER: Final = FOLDERS_OF_ONE_USER[:2]
 _SETTINGS_FOLDERS: Final = (
     "etc/systemd/system",
     "etc/systemd/system.attached",
@@ -52,6 +59,7 @@ _SETTINGS_FOLDERS: Final = (
 _RUNTIME_FOLDERS: Final = ("run/systemd/system", "run/systemd/system.attached")
 _GENERATED: Final = "run/systemd/generator"
 _TRANSIENT: Final = "run/systemd/transient"
+_DROP_INS: Final = ".d"
 _WANTED_BY: Final = (".wants", ".requires", ".upholds")
 _INSTALLING: Final = ("WantedBy", "RequiredBy", "UpheldBy", "Alias", "Also")
 _FILE_BYTES: Final = 256 * 1024
@@ -107,6 +115,11 @@ class UnitFiles:
             # Merged /usr: the same folder twice.
             self._folders = [folder for folder in self._folders if folder != "lib/systemd/system"]
         self._listed = {folder: names_in(root / folder) for folder in self._folders}
+        self._drop_in_folders: dict[str, list[str]] = {}
+        for folder, names in self._listed.items():
+            for name in names:
+                if name.endswith(_DROP_INS):
+                    self._drop_in_folders.setdefault(name, []).append(folder)
         self._links: list[Link] | None = None
 
     def named(self, suffix: str) -> Iterator[UnitFile]:
@@ -136,7 +149,8 @@ class UnitFiles:
             return UnitFile(name=name, path=shown, state="masked")
         if target and os.path.basename(target) != name and not _is_instance(name, target):  # noqa: PTH119 - text
             return None
-        drop_ins = list(self._drop_ins(name))
+        drop_ins = list(self._drop_ins(_names_of_drop_ins(name)))
+        of_instances = list(self._drop_ins(self._instances_of(name)))
         settings = parse_unit(_texts_of([path, *drop_ins], self._root))
         links = self._links_to(name, settings)
         return UnitFile(
@@ -144,21 +158,30 @@ class UnitFiles:
             path=shown,
             state=_state(folder, links, settings, leads_out=_leads_out(target)),
             wanted_by=tuple(dict.fromkeys(link.by for link in links if link.by)),
-            drop_ins=tuple(_below(self._root, drop_in) for drop_in in drop_ins),
+            drop_ins=tuple(_below(self._root, drop_in) for drop_in in drop_ins + of_instances),
             settings=settings,
         )
 
-    def _drop_ins(self, name: str) -> Iterator[Path]:
-        """Yield the drop-ins of a unit in their order: by name, whatever folder they are in."""
+    def _drop_ins(self, names: Iterable[str]) -> Iterator[Path]:
+        """Yield the drop-ins in folders of these names, in their order: by name of the file."""
         found: dict[str, Path] = {}
-        for folder in self._folders:
-            if f"{name}.d" in self._listed[folder]:
-                place = self._root / folder / f"{name}.d"
+        for name in names:
+            for folder in self._drop_in_folders.get(name, []):
+                place = self._root / folder / name
                 for file in names_in(place):
                     if file.endswith(".conf"):
                         found.setdefault(file, place / file)
         for file in sorted(found):
             yield found[file]
+
+    def _instances_of(self, name: str) -> list[str]:
+        """Return the folders of drop-ins for instances of a template: those change it there."""
+        if template_of(name) != name or "@." not in name:
+            return []
+        folders = [folder.removesuffix(_DROP_INS) for folder in self._drop_in_folders]
+        return [
+            f"{unit}{_DROP_INS}" for unit in folders if unit != name and template_of(unit) == name
+        ]
 
     def _links_to(self, name: str, settings: Settings) -> list[Link]:
         """Return the links to a unit; those to instances of a template count for it."""
@@ -215,6 +238,17 @@ def template_of(name: str) -> str:
     return f"{stem}@.{suffix}" if at and dot else name
 
 
+def _names_of_drop_ins(name: str) -> list[str]:
+    """Return the folders with drop-ins for a unit: its own first, that of its whole kind last."""
+    stem, _, kind = name.rpartition(".")
+    names = [name, template_of(name)]
+    prefix, at, _instance = stem.partition("@")
+    while "-" in (prefix := prefix.rstrip("-")):
+        prefix = prefix[: prefix.rindex("-") + 1]
+        names += [f"{prefix}{at}.{kind}", f"{prefix}.{kind}"]
+    return [f"{one}{_DROP_INS}" for one in dict.fromkeys([*names, kind])]
+
+
 def _logical_lines(text: str) -> Iterator[str]:
     whole = ""
     for raw in text.splitlines():
@@ -249,7 +283,7 @@ def _state(folder: str, links: Sequence[Link], settings: Settings, *, leads_out:
 
 
 def _keeps_settings(folder: str) -> bool:
-    return folder in _SETTINGS_FOLDERS or folder.endswith(OF_ONE_USER)
+    return folder in _SETTINGS_FOLDERS or folder.endswith(_SETTINGS_OF_ONE_USER)
 
 
 def _state_without_settings(install: Mapping[str, list[str]], *, other_name: bool) -> str:

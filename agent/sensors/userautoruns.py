@@ -20,8 +20,9 @@ from agent.sensors.autorunfiles import (
     units_of,
 )
 from agent.sensors.homes import Home, homes
+from agent.sensors.hookfolders import is_python_start, python_start
 from agent.sensors.reading import names_in
-from agent.sensors.unitfiles import OF_ONE_USER, USER_FOLDERS
+from agent.sensors.unitfiles import FOLDERS_OF_ONE_USER, USER_FOLDERS
 from agent.sensors.userfiles import UserFile, read_user_file
 
 _SHELL_FILES: Final = (
@@ -57,6 +58,7 @@ _HOOK_SETTING: Final = re.compile(
 _MOST_LINES: Final = 10
 _SSH_SCRIPT: Final = ".ssh/rc"
 _AUTOSTART: Final = ".config/autostart"
+_PYTHONS: Final = ".local/lib"
 
 
 def user_autoruns(root: Path) -> Iterator[Autorun]:
@@ -80,7 +82,9 @@ def _of_home(root: Path, home: Home) -> Iterator[Autorun]:
     for name in names_in(root / home.below / _AUTOSTART):
         if name.endswith(".desktop"):
             yield from _desktop_entry(root, home, f"{_AUTOSTART}/{name}")
-    yield from units_of(root, (f"{home.below}/{OF_ONE_USER}",), home.user)
+    folders = tuple(f"{home.below}/{folder}" for folder in FOLDERS_OF_ONE_USER)
+    yield from units_of(root, folders, home.user)
+    yield from _python_start(root, home)
     for name in (".gitconfig", ".config/git/config"):
         file = _read(root, home, name)
         if file is not None:
@@ -111,6 +115,16 @@ def _desktop_entry(root: Path, home: Home, name: str) -> Iterator[Autorun]:
         command = command_of_entry(file.text)
         if command is not None or file.remark:
             yield _autorun(home, name, file, "desktop autostart", command or "", DESKTOP)
+
+
+def _python_start(root: Path, home: Home) -> Iterator[Autorun]:
+    for version in names_in(root / home.below / _PYTHONS):
+        folder = f"{_PYTHONS}/{version}/site-packages"
+        for name in names_in(root / home.below / folder):
+            file = _read(root, home, f"{folder}/{name}") if is_python_start(name) else None
+            if file is not None:
+                path = f"{home.path}/{folder}/{name}"
+                yield from python_start(path, file.text, home.user)
 
 
 def _telling_lines(root: Path, text: str, name: str) -> str:

