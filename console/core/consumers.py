@@ -189,11 +189,14 @@ class TopicConsumer(BrowserConsumer):
         return user.has_perm(permission)
 
     async def opened(self) -> None:
-        """Join the topic's group and begin behind the newest news."""
+        """Join the topic's group and begin behind the newest news.
+
+        In this order: what is published in between is behind the place, or wakes the socket up.
+        """
         self._redis = async_client()
         self._news = asyncio.Event()
-        self._position = await newest_position(self._redis, self.topic)
         await self.channel_layer.group_add(topic_group(self.topic), self.channel_name)
+        self._position = await newest_position(self._redis, self.topic)
 
     async def ended(self) -> None:
         """Leave the group and close the connection to Redis."""

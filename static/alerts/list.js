@@ -13,7 +13,6 @@ const MOST_ROWS = 400;
 let unseen = 0;
 let isRefreshing = false;
 let isStale = false;
-let hasBeenConnected = false;
 
 const isAtTop = () => window.scrollY < TOP;
 const chosen = () => [...part.querySelectorAll("input[name=ids]:checked")];
@@ -131,9 +130,9 @@ new Connection(page.dataset.socket, {
     page.dataset.live = state;
     if (state === "connected") {
       liveState.textContent = "Live";
-      // What was raised while nobody listened is in the database.
-      if (hasBeenConnected) refresh();
-      hasBeenConnected = true;
+      // What was raised while nobody listened is in the database: between two connections, and
+      // between the making of this page and its first.
+      refresh();
     } else if (state === "waiting") liveState.textContent = `Not live: trying again in ${seconds} s`;
     else liveState.textContent = "Not live: you may no longer listen. Reload the page.";
   },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import redis
@@ -13,7 +14,7 @@ from django.contrib.sessions.models import Session as LoginSession
 from django.db import transaction
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from console.core import live_topics
+from console.core import consumers, live_topics
 from console.core.consumers import BrowserConsumer
 from console.core.exceptions import NotFound
 from console.core.live_topics import publish, register_topic, stream_key
@@ -111,6 +112,21 @@ class TestTopicConsumer:
         page = await running.browser(PATH, user)
 
         await say(2)
+
+        assert (await hear(page, "news"))["count"] == 1
+
+    async def test_misses_nothing_that_comes_while_the_socket_opens(
+        self, running: LiveConsole, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user = await sync_to_async(user_with)("alerts.view_alert")
+
+        async def news_in_between(*arguments: Any) -> bytes:
+            position = await live_topics.newest_position(*arguments)
+            await say(1)
+            return position
+
+        monkeypatch.setattr(consumers, "newest_position", news_in_between)
+        page = await running.browser(PATH, user)
 
         assert (await hear(page, "news"))["count"] == 1
 
