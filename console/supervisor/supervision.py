@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from console.supervisor.exceptions import ProgramFailed, StopRequested
+from console.supervisor.log_files import rotate_when_large
 from console.supervisor.process import Program, SupervisedProcess
 
 WATCH_INTERVAL = 0.25
+# Seconds after a log could not be rotated.
+ROTATE_AGAIN_AFTER = 60.0
 
 
 class Supervisor:
@@ -21,6 +24,7 @@ class Supervisor:
         self._report = report
         self._processes: list[SupervisedProcess] = []
         self._stopping = threading.Event()
+        self._rotate_at = 0.0
 
     def start(self, program: Program) -> SupervisedProcess:
         """Start a program and watch it from now on."""
@@ -60,8 +64,18 @@ class Supervisor:
             for process in self._processes:
                 if sentence := process.watch(now=now):
                     self._report(sentence)
+                self._keep_log_small(process.log_path, now=now)
             for call in still_wanted:
                 call()
+
+    def _keep_log_small(self, log: Path, *, now: float) -> None:
+        if now < self._rotate_at:
+            return
+        try:
+            rotate_when_large(log)
+        except OSError as error:
+            self._rotate_at = now + ROTATE_AGAIN_AFTER
+            self._report(f"{log} cannot be rotated ({error.strerror or error}) and grows")
 
     def request_stop(self) -> None:
         """End `watch` and `wait_until`; safe to call from a signal handler."""
