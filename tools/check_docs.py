@@ -1,4 +1,4 @@
-"""Check what the documentation promises: links that lead somewhere, files and words that exist."""
+"""Check what the documentation promises: links, files, words and modules that exist."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ PATH = re.compile(r"^(?:[\w.-]+/)+[\w.-]*$")
 FOLDERS = "agent client console detection directconnect docs eventstore protocol sensors static"
 MORE_FOLDERS = "templates tests threatresponse tools deploy"
 PACKAGES = tuple(f"{name}/" for name in f"{FOLDERS} {MORE_FOLDERS}".split())
+# Modules and what stands in them, wherever they are named: `agent.recorder.source.Source`.
+NAME = re.compile(
+    r"(?<![\w./-])"
+    r"((?:agent|benchmarks|client|console|detection|directconnect|eventstore|protocol|sensors|tests"
+    r"|threatresponse)(?:\.[A-Za-z_]\w*)+)"
+    r"(?![\w/(-]|\.\w)"
+)
+# Names with a dot that name no module: hosts of examples, files, and permissions.
+NO_MODULE = re.compile(
+    r".*\.(?:example|py|md|db|pem|key|sqlite3|log|service|token)$|directconnect\.\w+_session$"
+)
 README_LIMIT = 120
 
 
@@ -37,6 +48,21 @@ def launcher_words() -> set[str]:
     return set(re.findall(r"^  ([a-z]+)  +\S", text, flags=re.MULTILINE))
 
 
+def is_known(name: str) -> bool:
+    """Tell whether a dotted name is a module or package here, or stands in one."""
+    place = ROOT
+    words = name.split(".")
+    while words and (place / words[0]).is_dir():
+        place /= words.pop(0)
+    if words and (place / f"{words[0]}.py").is_file():
+        place /= f"{words.pop(0)}.py"
+    source = place / "__init__.py" if place.is_dir() else place
+    if not words:
+        return source.is_file() or place.is_dir()
+    text = source.read_text(encoding="utf-8") if source.is_file() else ""
+    return all(re.search(rf"\b{word}\b", text) for word in words)
+
+
 def problems(document: Path, words: set[str]) -> Iterator[str]:
     """Name every promise of one document that is not kept."""
     text = document.read_text(encoding="utf-8")
@@ -50,6 +76,9 @@ def problems(document: Path, words: set[str]) -> Iterator[str]:
     for code in CODE.findall(text):
         if PATH.match(code) and code.startswith(PACKAGES) and not (ROOT / code).exists():
             yield f"`{code}`, which does not exist"
+    for name in NAME.findall(text):
+        if not NO_MODULE.match(name) and not is_known(name):
+            yield f"{name}, which is no module and stands in none"
 
 
 def main() -> int:
