@@ -30,6 +30,7 @@ from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.catalogue import definitions_for
 from console.questions.forms import lifetimes_with
 from console.questions.grid import columns_of
+from console.questions.job_links import job_links
 from console.questions.models import Question, SavedQuestion
 from console.questions.narrowing import (
     Narrowed,
@@ -172,6 +173,8 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
             "listens": request.user.has_perm(VIEW),
             "charts_url": static("vendor/echarts.min.js"),
             "ask_url": reverse("questions"),
+            "build_url": reverse("question-build"),
+            "jobs": job_links(question, definitions_for(user_of(request))) if may_ask else [],
             "operations": _operations(user_of(request)),
             "shows_endpoints": request.user.has_perm("endpoints.view_endpoint"),
             "without_value": [each.name for each in OPERATORS.values() if not each.takes_value],

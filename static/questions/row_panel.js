@@ -57,7 +57,41 @@ export class RowPanel {
     const button = element("button", { type: "button", class: "v-button", id: "drill-down" }, element("span", { class: "material-symbols-outlined", "aria-hidden": "true", text: "forum" }), "Ask these endpoints …");
     button.addEventListener("click", () => askAbout(this.page, { row: this.item.id, by: this.groupBy }));
     this.refusal = element("p", { class: "v-error", role: "alert" });
-    return element("div", {}, button, this.refusal);
+    return element("div", {}, element("div", { class: "v-row" }, button, ...this.page.jobs.flatMap((job) => this.jobButtons(job))), this.refusal);
+  }
+
+  // A heavy sensor answers with a job: what it found is asked for with another question.
+  jobButtons({ column, results, cancel }) {
+    const isKnown = this.groupBy.length === 0 || this.groupBy.includes(column);
+    const id = isKnown ? this.item.values[column] : "";
+    const buttons = [];
+    if (results !== null) buttons.push(this.jobButton("Results", "table_rows", `${results}: what the job found`, results, id));
+    if (cancel !== null && id !== "") buttons.push(this.jobButton("Cancel the job …", "cancel", `${cancel}: end it where it waits or runs`, cancel, id));
+    return buttons;
+  }
+
+  jobButton(title, icon, hint, sensor, id) {
+    const button = element("button", { type: "button", class: "v-button", title: hint }, element("span", { class: "material-symbols-outlined", "aria-hidden": "true", text: icon }), title);
+    button.addEventListener("click", () => this.askOfJob(sensor, id, button));
+    return button;
+  }
+
+  async askOfJob(sensor, id, button) {
+    button.disabled = true;
+    this.refusal.textContent = "";
+    try {
+      const selections = [
+        { sensor: "Computer Name", parameters: {}, only: null },
+        { sensor, parameters: { job_id: id }, only: null },
+      ];
+      const form = { selections, filter: null, group: null };
+      const built = await fetchJson(this.page.build_url, { body: { form } });
+      if (!built.valid) throw new Error(built.error.message);
+      askAbout(this.page, { row: this.item.id, by: this.groupBy, text: built.text });
+    } catch (error) {
+      this.refusal.textContent = error.message;
+      button.disabled = false;
+    }
   }
 
   async askFurther(column, button) {
