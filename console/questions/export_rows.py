@@ -14,9 +14,10 @@ from uuid import UUID
 
 from console.core.exceptions import InvalidInput
 from console.endpoints.reach import Reach
-from console.questions.export_view import ExportView
+from console.questions.export_view import ALL, ExportView
 from console.questions.grid import GridRow, columns_of, count_rows, iterate
 from console.questions.models import Answer, AnswerRow, Question, QuestionTarget
+from console.questions.selectors import all_unanswered, unanswered_targets
 from sensors.definitions import ValueType
 
 _ROWS_AT_ONCE: Final = 1000
@@ -39,8 +40,20 @@ class FileTable:
     rows: Iterator[tuple[str, ...]]
 
 
+UNANSWERED: Final = (
+    FileColumn("Endpoint", ValueType.TEXT),
+    FileColumn("Endpoint ID", ValueType.TEXT),
+    FileColumn("State", ValueType.TEXT),
+    FileColumn("Why", ValueType.TEXT),
+    FileColumn("Rows left out", ValueType.INTEGER),
+    FileColumn("Since", ValueType.INSTANT),
+)
+
+
 def table_of(question: Question, reach: Reach, view: ExportView) -> FileTable:
     """Return what a user with this reach gets. Raises as `grid.window`, at the first row."""
+    if view.unanswered:
+        return FileTable(UNANSWERED, _unanswered(question, reach, view))
     shown = list(view.columns or view.group_by or range(len(question.columns)))
     labels = [(column.label, column.type) for column in columns_of(question)]
     picked = [labels[index] for index in shown]
@@ -57,10 +70,12 @@ def table_of(question: Question, reach: Reach, view: ExportView) -> FileTable:
 
 
 def count_of(question: Question, reach: Reach, view: ExportView) -> int:
-    """Count the rows of a file; those of endpoints, when filtered, as if they were not: at most.
+    """Count the rows of a file; of endpoints, when only some are wanted, all of them: at most.
 
     Raises `InvalidInput` for a filter that does not fit.
     """
+    if view.unanswered:
+        return unanswered_targets(question, reach).count()
     merged = count_rows(question, reach, view.grid_request())
     if view.merged:
         return merged
@@ -79,6 +94,14 @@ def _distinct(columns: Sequence[tuple[str, ValueType]]) -> tuple[FileColumn, ...
         taken.add(label)
         made.append(FileColumn(label, kind))
     return tuple(made)
+
+
+def _unanswered(question: Question, reach: Reach, view: ExportView) -> Iterator[tuple[str, ...]]:
+    kind = "" if view.unanswered == ALL else view.unanswered
+    for each in all_unanswered(question, reach, kind=kind):
+        since = each.since.isoformat(" ", "milliseconds") if each.since else ""
+        left_out = str(each.rows_left_out)
+        yield (each.host_name, str(each.endpoint_id), each.kind, each.reason, left_out, since)
 
 
 def _merged(rows: Iterator[GridRow], shown: Sequence[int]) -> Iterator[tuple[str, ...]]:

@@ -10,9 +10,11 @@ from console.core.exceptions import InvalidInput
 from console.questions.grid import GridRequest, columns_of
 from console.questions.grid_sql import ColumnFilter, SortBy
 from console.questions.models import AnswerExport, Question
+from console.questions.selectors import KINDS
 
 MOST_PARTS: Final = 64
 LONGEST_TEXT: Final = 4096
+ALL: Final = "all"
 
 
 class FilterPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,9 +36,10 @@ class ExportView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """The rows and the shape of a file.
 
     `merged`: each distinct row once with its count, in the order of the grid; else each row of
-    each endpoint, by host name. `columns` (from 0, none: all) are shown, in this order. `bom` and
-    `raw` are about CSV: a byte order mark in front, and cells as they are where a spreadsheet would
-    take them for formulas.
+    each endpoint, by host name. `unanswered`: in the place of rows the endpoints that did not
+    answer in full, `all` of them or those of one of `selectors.KINDS`. `columns` (from 0, none:
+    all) are shown, in this order. `bom` and `raw` are about CSV: a byte order mark in front, and
+    cells as they are where a spreadsheet would take them for formulas.
     """
 
     filters: tuple[FilterPart, ...] = ()
@@ -45,6 +48,7 @@ class ExportView(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     group_by: tuple[int, ...] = ()
     columns: tuple[int, ...] = ()
     merged: bool = True
+    unanswered: str = ""
     bom: bool = False
     raw: bool = False
 
@@ -90,6 +94,10 @@ def check_view(view: ExportView, question: Question, form: str) -> None:
         errors.append("columns: the same column twice")
     if not view.merged and (view.group_by or view.sort):
         errors.append("rows of endpoints stand by host name: neither sort nor group_by")
+    if view.unanswered and view.unanswered not in (ALL, *KINDS):
+        errors.append(f"unanswered: one of {', '.join((ALL, *KINDS))}")
+    if view.unanswered and (view.filters or view.search or view.sort or view.columns):
+        errors.append("who did not answer has no columns of the answer")
     if view.group_by and not set(view.columns) <= set(view.group_by):
         errors.append("columns: only those in group_by hold anything")
     if (view.bom or view.raw) and form != AnswerExport.Format.CSV:

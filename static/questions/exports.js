@@ -13,9 +13,9 @@ const FORMATS = [
 const LOOK_EVERY = 700;
 
 export class Exports {
-  // `view()` is what of the grid is exported.
-  constructor({ menu, list, label, page, view }) {
-    Object.assign(this, { menu, list, label, page, view });
+  // `view()` is what is exported; `canUnmerge` when its rows may be those of each endpoint, too.
+  constructor({ menu, list, label, page, view, canUnmerge = true }) {
+    Object.assign(this, { menu, list, label, page, view, canUnmerge });
     this.merged = true;
     this.draw();
   }
@@ -28,15 +28,18 @@ export class Exports {
     });
     const merged = element("input", { type: "checkbox", checked: !this.merged });
     merged.addEventListener("change", () => (this.merged = !merged.checked));
-    this.list.replaceChildren(...above, ...items, element("label", { class: "v-row q-menu-item" }, merged, "Each endpoint's rows, not merged"));
+    const unmerge = this.canUnmerge ? element("label", { class: "v-row q-menu-item" }, merged, "Each endpoint's rows, not merged") : null;
+    this.list.replaceChildren(...above, ...items, ...(unmerge ? [unmerge] : []));
   }
 
   async start(format) {
     try {
       const view = { ...this.view(), merged: this.merged };
+      // Rows of endpoints stand by host name, whatever the grid is ordered by.
+      if (!this.merged) Object.assign(view, { sort: [], group_by: [] });
       this.follow(await fetchJson(this.page.exports_url, { body: { format, view } }));
     } catch (error) {
-      this.fail(error.message);
+      this.fail(reasonsOf(error));
     }
   }
 
@@ -89,4 +92,10 @@ export class Exports {
     this.draw(element("p", { class: "v-error q-menu-item", role: "alert", text: message }));
     this.menu.open = true;
   }
+}
+
+// What was refused, with the reasons of each field.
+function reasonsOf(error) {
+  const reasons = Object.values(error.problem?.errors ?? {}).flat();
+  return [error.message, ...reasons].join(" ");
 }

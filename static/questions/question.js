@@ -8,7 +8,7 @@ import { EndpointRows } from "./endpoint_rows.js";
 import { Exports } from "./exports.js";
 import { Progress, unanswered } from "./progress.js";
 import { Newest, fetchJson, later } from "./requests.js";
-import { RowPanel } from "./row_panel.js";
+import { RowPanel, askAbout } from "./row_panel.js";
 import { pickSensor } from "./sensor_picker.js";
 import { Catalogue } from "./sensors.js";
 import { UnansweredList } from "./unanswered.js";
@@ -47,6 +47,7 @@ function showProgress() {
   byId("count-unanswered").textContent = count(silent);
   byId("count-unanswered").classList.toggle("is-alarm", silent > 0);
   silentList.drawKinds(progress);
+  if (byId("unanswered-ask")) byId("unanswered-ask").hidden = silent === 0;
   const cancel = byId("cancel-question");
   if (cancel) cancel.hidden = !progress.is_open;
   showNotice();
@@ -163,13 +164,17 @@ byId("columns-menu").addEventListener("toggle", () => grid.drawMenu(byId("column
 
 async function copyRows() {
   if (grid.chosen.size === 0) return;
-  try {
-    await navigator.clipboard.writeText(grid.copied);
-    byId("copy-label").textContent = "Copied";
-  } catch {
-    byId("copy-label").textContent = "The browser refused";
-  }
+  await copyText(() => grid.copied, byId("copy-label"));
   setTimeout(showGrid, 1500);
+}
+
+async function copyText(text, label) {
+  try {
+    await navigator.clipboard.writeText(await text());
+    label.textContent = "Copied";
+  } catch (error) {
+    label.textContent = error.problem ? error.message : "The browser refused";
+  }
 }
 
 // ------------------------------------------------------------------ the other views
@@ -199,6 +204,19 @@ new Exports({
   label: byId("export-label"),
   page,
   view: () => ({ ...grid.view, columns: grid.visibleColumns }),
+});
+new Exports({
+  menu: byId("unanswered-menu"),
+  list: byId("unanswered-formats"),
+  label: byId("unanswered-label"),
+  page,
+  view: () => ({ unanswered: silentList.kind || "all" }),
+  canUnmerge: false,
+});
+byId("unanswered-ask")?.addEventListener("click", () => askAbout(page, { unanswered: 1, text: page.text }));
+byId("unanswered-copy").addEventListener("click", async () => {
+  await copyText(() => silentList.copied(), byId("unanswered-copied"));
+  setTimeout(() => (byId("unanswered-copied").textContent = "Copy"), 1500);
 });
 let endpointRows = null;
 

@@ -2,6 +2,7 @@
 
 import { element, visible } from "../console/visible.js";
 import { Newest, fetchJson } from "./requests.js";
+import { operationsOn } from "./row_panel.js";
 import { ago, utc } from "./values.js";
 
 const KINDS = {
@@ -15,6 +16,8 @@ const KINDS = {
   revoked: ["Revoked", "is-alarm"],
   cancelled: ["Cancelled", ""],
 };
+
+const MOST_COPIED = 10_000;
 
 export class UnansweredList {
   constructor({ place, kinds, page }) {
@@ -46,10 +49,27 @@ export class UnansweredList {
     return button;
   }
 
+  fetch(after, options) {
+    return fetchJson(`${this.page.url}unanswered/?${new URLSearchParams({ kind: this.kind, after })}`, options);
+  }
+
+  // The list as text parted by tabs, with a head: at most `MOST_COPIED` of them.
+  async copied() {
+    const rows = [];
+    let next = "";
+    do {
+      const page = await this.fetch(next);
+      rows.push(...page.endpoints);
+      ({ next } = page);
+    } while (next !== "" && rows.length < MOST_COPIED);
+    const line = (cells) => cells.map((cell) => String(cell ?? "").replace(/[\t\r\n]+/g, " ")).join("\t");
+    const lines = rows.map(({ host_name: name, id, kind, reason, since }) => line([name, id, KINDS[kind]?.[0] ?? kind, reason, since]));
+    return [line(["Endpoint", "Endpoint ID", "State", "Why", "Since"]), ...lines].join("\n");
+  }
+
   async show(after = "") {
-    const query = new URLSearchParams({ kind: this.kind, after });
     try {
-      const found = await this.fetching.run((signal) => fetchJson(`${this.page.url}unanswered/?${query}`, { signal }));
+      const found = await this.fetching.run((signal) => this.fetch(after, { signal }));
       if (found) this.draw(found, after === "");
     } catch (error) {
       this.place.replaceChildren(element("p", { class: "v-error q-padded", text: error.message }));
@@ -63,7 +83,7 @@ export class UnansweredList {
     }
     if (isFirst) {
       this.body = element("tbody");
-      const head = ["Endpoint", "State", "Why", "Since"].map((text) => element("th", { scope: "col", text }));
+      const head = ["Endpoint", "State", "Why", "Since", "Actions"].map((text) => element("th", { scope: "col", text }));
       this.place.replaceChildren(element("table", { class: "v-table q-table q-silent" }, element("thead", {}, element("tr", {}, ...head)), this.body));
     }
     this.body.append(...endpoints.map((each) => this.row(each)));
@@ -84,6 +104,7 @@ export class UnansweredList {
       element("td", {}, element("span", { class: `v-state ${tone}`, text: title })),
       element("td", { class: "q-why", text: lines(reason) }),
       element("td", {}, since ? element("time", { datetime: since, class: "v-instant", text: utc(since) }) : "–", since ? element("span", { class: "v-help", text: ` ${ago(since)}` }) : null),
+      element("td", {}, element("span", { class: "q-operations" }, ...operationsOn(this.page, id))),
     );
   }
 }

@@ -50,7 +50,8 @@ class ExportWantedSerializer(serializers.Serializer[Any]):
         default=dict,
         help_text="`filters`, `search`, `sort`, `group_by` as the rows have them, with columns by "
         "number; `columns` (which, in which order; none: all), `merged` (false: the rows of each "
-        "endpoint), and for CSV `bom` and `raw` (leave what looks like a formula as it is).",
+        "endpoint), `unanswered` (in their place who did not answer in full: `all` or a kind), and "
+        "for CSV `bom` and `raw` (leave what looks like a formula as it is).",
     )
 
 

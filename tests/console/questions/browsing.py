@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from django.contrib.staticfiles import finders
 from django.test import Client
+from playwright.async_api import Route
 
 from console.access.models import User
 from console.endpoints.models import ComputerGroup
@@ -40,6 +44,14 @@ def post(client: Client, address: str, body: Any = None) -> Any:
     """Post JSON as the scripts do."""
     content = "" if body is None else json.dumps(body)
     return client.post(address, content, content_type="application/json", secure=True)
+
+
+async def static_file(route: Route) -> None:
+    """Give a browser what `collectstatic` would have collected."""
+    path = finders.find(unquote(urlsplit(route.request.url).path).removeprefix("/static/"))
+    assert isinstance(path, str), route.request.url
+    content_type, _ = mimetypes.guess_type(path)
+    await route.fulfill(path=path, content_type=content_type or "text/plain")
 
 
 def answered_question(user: User, count: int = 3) -> Question:

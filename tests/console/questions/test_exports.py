@@ -19,12 +19,14 @@ from console.audit.models import AuditEvent
 from console.core.exceptions import InvalidInput, NotFound
 from console.endpoints.models import ComputerGroup, Membership
 from console.questions import export_formats, export_writing, exports, jobs
+from console.questions.answers import record_answers
 from console.questions.exceptions import ExportEnded, ExportNotReady, TooManyExports
 from console.questions.export_files import exports_directory
 from console.questions.export_view import ExportView, read_view
 from console.questions.export_writing import remove_old_exports, write_export
 from console.questions.exports import cancel_export, exports_of, file_of
 from console.questions.models import AnswerExport, Question
+from protocol.questions import SensorFailure
 from tests.console.questions import scene
 from tests.console.questions.exporting import (
     answered,
@@ -61,6 +63,34 @@ def asker(group: ComputerGroup) -> User:
 def question(ids: list[UUID]) -> Question:
     """A question of an administrator to all four, of which each gives a row of its own."""
     return answered(ids, [[(f"web-{n}", f"10.0.0.{n}"), ("all", "")] for n in range(len(ids))])
+
+
+class TestUnanswered:
+    def test_are_listed_with_the_reason_and_cut_to_the_reach(
+        self, ids: list[UUID], asker: User
+    ) -> None:
+        failure = SensorFailure(name="IP Address", reason="=There is no network.")
+        question = scene.asked(scene.administrator())
+        record_answers(
+            [
+                scene.answer(question, ids[0], [("a", "")], failures=[failure], cut=3),
+                scene.answer(question, ids[2], [("a", "b")]),
+            ]
+        )
+
+        whole = csv_rows(content_of(made(question, "csv", unanswered="all")))
+        partial = csv_rows(content_of(made(question, "csv", unanswered="partial")))
+        cut = json_rows(content_of(made(question, "jsonl", asker, unanswered="all")))
+
+        assert whole[0] == ["Endpoint", "Endpoint ID", "State", "Why", "Rows left out", "Since"]
+        assert [row[0] for row in whole[1:]] == ["host-00000", "host-00001", "host-00003"]
+        assert [(row[2], row[4]) for row in partial[1:]] == [("partial", "3")]
+        assert [row["Endpoint"] for row in cut] == ["host-00000", "host-00001"]
+
+    @pytest.mark.parametrize("more", [{"unanswered": "x"}, {"unanswered": "all", "columns": [0]}])
+    def test_have_no_columns_of_the_answer(self, question: Question, more: Any) -> None:
+        with pytest.raises(InvalidInput):
+            made(question, "csv", **more)
 
 
 class TestRows:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import mimetypes
 import shutil
 import time
 from collections.abc import AsyncIterator
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import pytest
 import redis
 from asgiref.sync import sync_to_async
-from django.contrib.staticfiles import finders
-from playwright.async_api import Dialog, Page, Route, async_playwright, expect
+from playwright.async_api import Dialog, Page, async_playwright, expect
 
 from console.access.models import User
 from console.core.redis import client as redis_client
@@ -22,6 +19,7 @@ from console.questions.answers import record_answers
 from console.questions.models import Question, Sensor
 from tests.console.computers import prepare_console
 from tests.console.questions import scene
+from tests.console.questions.browsing import static_file
 from tests.directconnect.people import session_cookie_of
 from tests.e2e.browser import ARGUMENTS
 from tests.live_console import live_console
@@ -45,14 +43,6 @@ def _prepared(valkey: redis.Redis) -> User:
     return User.objects.get(pk=ada.pk)
 
 
-async def _static_file(route: Route) -> None:
-    """Give what `collectstatic` would have collected."""
-    path = finders.find(unquote(urlsplit(route.request.url).path).removeprefix("/static/"))
-    assert isinstance(path, str), route.request.url
-    content_type, _ = mimetypes.guess_type(path)
-    await route.fulfill(path=path, content_type=content_type or "text/plain")
-
-
 def _answer_trial() -> None:
     question = Question.objects.get(source=Question.Source.TEST)
     endpoint: UUID = question.targets.get().endpoint_id
@@ -71,7 +61,7 @@ async def page(valkey: redis.Redis) -> AsyncIterator[Page]:
         context = await browser.new_context(ignore_https_errors=True)
         context.set_default_timeout(WAITS)
         await context.add_cookies([{"name": name, "value": value, "url": console.origin}])
-        await context.route("**/static/**", _static_file)
+        await context.route("**/static/**", static_file)
         shown = await context.new_page()
         await shown.goto(f"{console.origin}/sensors/add/")
         await expect(shown.locator("#trial-endpoint option")).to_have_text("host-00000 (linux)")
