@@ -13,6 +13,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 
 from console.core.bodies import BoundedBodies
+from console.core.redis_away import answer_redis_away
 
 # A signing request and a platform are below 8 KiB.
 BODY_BYTES: Final = 64 * 1024
@@ -29,7 +30,7 @@ class EndpointHandler(ASGIHandler):
         """Load none: no login session, no page and no static file is served to endpoints."""
         self._view_middleware: list[Any] = []
         self._template_response_middleware: list[Any] = []
-        self._exception_middleware: list[Any] = []
+        self._exception_middleware: list[Any] = [answer_redis_away]
         respond = self._get_response_async  # type: ignore[attr-defined] # missing in the stubs
         self._middleware_chain = convert_exception_to_response(respond)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import redis
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.core.signals import got_request_exception
 from django.http import Http404
@@ -17,6 +18,7 @@ from rest_framework.views import set_rollback
 
 from console.core.exceptions import VedetteError
 from console.core.problems import MEDIA_TYPE, problem, problem_of
+from console.core.redis_away import redis_away
 
 # Where an error belongs to no single field, in the request's body or in a list of it.
 WHOLE: Final = "request"
@@ -26,6 +28,9 @@ _log: Final = logging.getLogger(__name__)
 
 def problem_from(error: Exception, context: Mapping[str, Any]) -> Response:
     """Answer with the problem that an error is; of an unexpected one only the log says more."""
+    if isinstance(error, redis.RedisError):
+        request = context["request"]
+        error = redis_away(error, method=request.method, path=request.path)
     if isinstance(error, VedetteError):
         set_rollback()
         return _answer(error.status, problem_of(error), _retry_header(error))

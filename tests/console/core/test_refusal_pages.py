@@ -26,7 +26,7 @@ class TestRefusalPages:
         assert response.status_code == 403
         assert "This page was open for too long" in response.content.decode()
 
-    @pytest.mark.parametrize("code", [400, 403, 404, 500])
+    @pytest.mark.parametrize("code", [400, 403, 404, 500, 503])
     def test_need_nothing_of_the_console(self, code: int) -> None:
         page = render_to_string(f"{code}.html")
         assert f'<p class="code">{code}</p>' in page
