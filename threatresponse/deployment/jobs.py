@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from console.celery import app
 from console.core.actor import Actor
-from threatresponse.deployment.services import resend_lagging
+from threatresponse.deployment.sending import resend_lagging
 
 RESEND_INTERVAL: Final = 60.0
 

@@ -77,7 +77,10 @@ def current_publication() -> IntelPublication | None:
 
 def lagging_endpoints(publication: IntelPublication, *, now: datetime) -> QuerySet[Endpoint]:
     """List who should be sent the publication again: another revision, nothing under way."""
-    instructions = OutboundInstruction.objects.filter(endpoint=OuterRef("pk"), kind=INSTRUCTION)
+    # An older publication that is under way, or failed, says nothing about this one.
+    instructions = OutboundInstruction.objects.filter(
+        endpoint=OuterRef("pk"), kind=INSTRUCTION, created_at__gte=publication.published_at
+    )
     under_way = instructions.filter(state=OutboundInstruction.State.WAITING, expires_at__gt=now)
     just_ended = instructions.filter(completed_at__gt=now - REST_AFTER_FAILURE)
     return (

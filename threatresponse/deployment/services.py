@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -13,30 +11,20 @@ from django.db import IntegrityError, transaction
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
 from console.endpoints.models import Endpoint
-from console.gateway.services import send_instruction
-from protocol.exceptions import MessageTooLarge
-from protocol.instructions import ApplyIntel, SignalRule
-from threatresponse.deployment.exceptions import (
-    DeploymentsCollided,
-    IntelTooLarge,
-    NotDeployed,
-)
+from protocol.instructions import SignalRule
+from threatresponse.deployment import jobs
+from threatresponse.deployment.exceptions import DeploymentsCollided, NotDeployed
 from threatresponse.deployment.models import IntelPublication
-from threatresponse.deployment.publications import pack_rules, rules_for, unpack_rules
-from threatresponse.deployment.selectors import current_publication, lagging_endpoints
+from threatresponse.deployment.publications import pack_rules, unpack_rules
+from threatresponse.deployment.selectors import current_publication
+from threatresponse.deployment.sending import SLICE, require_fit, send_publication
 from threatresponse.intel.models import IntelDocument
-
-log = logging.getLogger(__name__)
-
-# An endpoint that was away for longer gets the publication again when it is back.
-LIFETIME: Final = timedelta(days=7)
-
-# Endpoints that are served in one transaction: each costs a signature and a row.
-SLICE: Final = 500
 
 
 def deploy_intel(document: IntelDocument, *, actor: Actor, now: datetime) -> IntelPublication:
     """Publish this document's present revision, and send everything to every endpoint.
+
+    The first few hundred get it at once, the others from a job.
 
     The other deployed documents stay at the revision at which they were deployed. Raises
     IntelTooLarge and DeploymentsCollided.
@@ -84,25 +72,8 @@ def send_current_intel(endpoint_id: UUID, *, actor: Actor, now: datetime) -> boo
     if publication is None:
         return False
     with transaction.atomic():
-        _send(publication, [endpoint_id], actor=actor, now=now)
+        send_publication(publication, [endpoint_id], actor=actor, now=now)
     return True
-
-
-def resend_lagging(*, actor: Actor, now: datetime) -> int:
-    """Send the current publication again to those who have another one and nothing under way.
-
-    Returns how many. In slices, so that no transaction is long.
-    """
-    publication = current_publication()
-    if publication is None:
-        return 0
-    lagging = list(lagging_endpoints(publication, now=now).values_list("pk", flat=True))
-    for start in range(0, len(lagging), SLICE):
-        with transaction.atomic(durable=True):
-            _send(publication, lagging[start : start + SLICE], actor=actor, now=now)
-    if lagging:
-        log.info("intel revision %d sent again to %d", publication.revision, len(lagging))
-    return len(lagging)
 
 
 def _current_rules() -> list[SignalRule]:
@@ -124,6 +95,7 @@ def _rule_of(document: IntelDocument) -> SignalRule:
 def _publish(rules: Sequence[SignalRule], *, actor: Actor, now: datetime) -> IntelPublication:
     previous = current_publication()
     content, digest = pack_rules(rules)
+    require_fit(1 if previous is None else previous.revision + 1, rules)
     publication = IntelPublication(
         revision=1 if previous is None else previous.revision + 1,
         content=content,
@@ -138,21 +110,9 @@ def _publish(rules: Sequence[SignalRule], *, actor: Actor, now: datetime) -> Int
         # Two at once built on the same publication: the second would take back the first.
         raise DeploymentsCollided("Somebody else deploys right now: try again.") from error
     everyone = Endpoint.objects.filter(revoked_at__isnull=True).values_list("pk", flat=True)
-    _send(publication, list(everyone), actor=actor, now=now)
+    first = list(everyone[: SLICE + 1])
+    send_publication(publication, first[:SLICE], actor=actor, now=now)
+    if len(first) > SLICE:
+        # The others lag behind from now on. Should the job get lost, it runs every minute anyway.
+        transaction.on_commit(jobs.resend_lagging_intel.apply_async, robust=True)
     return publication
-
-
-def _send(
-    publication: IntelPublication, endpoint_ids: Sequence[UUID], *, actor: Actor, now: datetime
-) -> None:
-    rules = unpack_rules(bytes(publication.content))
-    for os in Endpoint.OperatingSystem.values:
-        ids = Endpoint.objects.filter(os=os, revoked_at__isnull=True).values_list("pk", flat=True)
-        wanted = set(endpoint_ids).intersection(ids)
-        if not wanted:
-            continue
-        instruction = ApplyIntel(revision=publication.revision, signals=rules_for(rules, os))
-        try:
-            send_instruction(sorted(wanted), instruction, actor=actor, now=now, lifetime=LIFETIME)
-        except MessageTooLarge as error:
-            raise IntelTooLarge(f"The deployed rules do not fit: {error}.") from error

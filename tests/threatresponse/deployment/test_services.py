@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from protocol import codec
 from protocol.instructions import ApplyIntel
 from tests.console.computers import ADMINISTRATOR, NOW, enrolled_endpoint
 from tests.directconnect.received import waiting_instructions
-from threatresponse.deployment import services
+from threatresponse.deployment import jobs, services
 from threatresponse.deployment.exceptions import (
     DeploymentsCollided,
     IntelTooLarge,
@@ -32,9 +33,9 @@ from threatresponse.deployment.selectors import (
     endpoints_with_deployment,
     summarise_deployment,
 )
+from threatresponse.deployment.sending import resend_lagging
 from threatresponse.deployment.services import (
     deploy_intel,
-    resend_lagging,
     withdraw_intel,
 )
 from threatresponse.intel.models import IntelDocument
@@ -91,6 +92,26 @@ class TestDeployIntel:
         (for_windows,) = waiting_instructions(windows, ApplyIntel, now=LATER)
         assert [rule.name for rule in for_linux.signals] == ["Curl", "Both"]
         assert [rule.name for rule in for_windows.signals] == ["Both"]
+
+    @pytest.mark.usefixtures("valkey")
+    def test_sends_to_some_at_once_and_leaves_the_others_to_a_job(
+        self, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        monkeypatch.setattr(services, "SLICE", 2)
+        for number in range(3):
+            enrolled_endpoint(f"host-{number}")
+        deploy_intel(document(), actor=ADMINISTRATOR, now=NOW)
+        resend_lagging(actor=SYSTEM, now=NOW)
+        begun: list[bool] = []
+        monkeypatch.setattr(jobs.resend_lagging_intel, "apply_async", lambda: begun.append(True))
+
+        with django_capture_on_commit_callbacks(execute=True):
+            deploy_intel(document(replace(DRAFT, name="Two")), actor=ADMINISTRATOR, now=LATER)
+
+        assert begun == [True]
+        # Those of the first publication are still under way, and do not hold the second one back.
+        assert resend_lagging(actor=SYSTEM, now=LATER) == 1
+        assert resend_lagging(actor=SYSTEM, now=LATER) == 0
 
     def test_leaves_revoked_endpoints_alone(self) -> None:
         endpoint = enrolled_endpoint()
