@@ -297,6 +297,7 @@ UNFOLD: dict[str, Any] = {
     "SCRIPTS": [
         "console.core.navigation.keyboard_script",
         "console.core.navigation.confirm_script",
+        "console.core.navigation.instants_script",
     ],
     "SIDEBAR": {
         "show_search": False,

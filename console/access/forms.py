@@ -10,11 +10,13 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from unfold.forms import AuthenticationForm, UserChangeForm
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from console.access.administrators import administrators
 from console.access.catalogue import ADMINISTRATOR
 from console.access.exceptions import LastAdministrator
 from console.access.models import Role
+from console.access.time_zones import zone_names
 
 # What of a user only goes with the administrator's own password.
 _CONFIRMED: Final = {"roles", "is_superuser", "is_active"}
@@ -101,6 +103,12 @@ class GuardedUserForm(UserChangeForm):  # type: ignore[misc]  # Unfold ships no 
         widget=forms.CheckboxSelectMultiple,
         help_text="What they may do is the sum of their roles; where, says each role.",
     )
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in zone_names()],
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        help_text="Pages show instants in UTC; pointing at one tells it in this zone, too.",
+    )
     own_password = forms.CharField(
         label="Your own password",
         required=False,
@@ -116,6 +124,11 @@ class GuardedUserForm(UserChangeForm):  # type: ignore[misc]  # Unfold ships no 
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None:
             self.fields["roles"].initial = self.instance.groups.values_list("pk", flat=True)
+
+    def clean_time_zone(self) -> str:
+        """Keep the zone where none was sent."""
+        zone: str = self.cleaned_data["time_zone"] or self.instance.time_zone
+        return zone
 
     def clean(self) -> dict[str, Any]:
         """Refuse to take the powers of the last active administrator, and to give any unasked."""

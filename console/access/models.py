@@ -5,18 +5,33 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, Group
+from django.core.exceptions import ValidationError
 from django.db import models
 from guardian.models import GroupObjectPermissionBase
 from knox.models import AuthToken
 
+from console.access.time_zones import zone_names
+
 
 class User(AbstractUser):
-    """Someone who uses the console, or a script that does."""
+    """Someone who uses the console, or a script that does.
+
+    Pages tell instants in UTC, and whoever points at one in `time_zone`, too; files and the API
+    stay with UTC.
+    """
 
     time_zone = models.CharField(max_length=64, default="UTC")
 
     def __str__(self) -> str:
         return self.username
+
+    def clean(self) -> None:
+        """Refuse a time zone that this machine does not know."""
+        super().clean()
+        if self.time_zone not in zone_names():
+            raise ValidationError(
+                {"time_zone": "There is no such time zone; they are called like Europe/Warsaw."}
+            )
 
     def save(self, **options: Any) -> None:
         """Store the user. A new password, or being inactive, ends every API token.

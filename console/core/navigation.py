@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -103,3 +104,9 @@ def confirm_script(_request: HttpRequest | None = None) -> str:
 def keyboard_script(_request: HttpRequest | None = None) -> str:
     """Return the address of the keyboard shortcuts, which every page has."""
     return static("console/keyboard.js")
+
+
+def instants_script(request: HttpRequest | None = None) -> str:
+    """Return the address of what tells instants in the user's own time zone, too."""
+    zone = getattr(getattr(request, "user", None), "time_zone", "UTC")
+    return f"{static('console/instants.js')}?{urlencode({'zone': zone})}"
