@@ -30,7 +30,7 @@ from console.core.live_topics import (
     News,
     newest_position,
     news_for,
-    permission_for,
+    permissions_for,
     read_news,
     topic_group,
 )
@@ -180,13 +180,13 @@ class TopicConsumer(BrowserConsumer):
     topic: str
 
     def is_allowed(self, user: AbstractUser) -> bool:
-        """Ask for the topic's permission."""
+        """Ask for one of the topic's permissions."""
         self.topic = self.scope["url_route"]["kwargs"]["topic"]
         try:
-            permission = permission_for(self.topic)
+            permissions = permissions_for(self.topic)
         except NotFound:
             return False
-        return user.has_perm(permission)
+        return any(user.has_perm(each) for each in permissions)
 
     async def opened(self) -> None:
         """Join the topic's group and begin behind the newest news.

@@ -44,7 +44,7 @@ _LONGEST_STREAM: Final = 256
 _STREAM_LIFE: Final = 3600
 _TOPIC: Final = re.compile(r"[a-z][a-z-]{0,39}", re.ASCII)
 
-_permissions: dict[str, str] = {}
+_permissions: dict[str, tuple[str, ...]] = {}
 
 
 class News(msgspec.Struct, kw_only=True):
@@ -73,8 +73,14 @@ class Unread:
     position: bytes
 
 
-def register_topic(topic: str, *, permission: str, narrow: Narrow | None = None) -> None:
-    """Name a topic and the permission (`app.codename`) that its listeners need.
+def register_topic(
+    topic: str,
+    *,
+    permission: str,
+    or_permissions: Sequence[str] = (),
+    narrow: Narrow | None = None,
+) -> None:
+    """Name a topic and the permission (`app.codename`), or others, with which one may listen.
 
     `narrow` leaves of some news what one user may hear; without it, every listener hears all.
     Call it in `AppConfig.ready()`. Raises ValueError for a name that is taken or unfit.
@@ -83,13 +89,13 @@ def register_topic(topic: str, *, permission: str, narrow: Narrow | None = None)
         raise ValueError(f"{topic!r} is not a topic name: small letters and hyphens")
     if topic in _permissions:
         raise ValueError(f"topic {topic} is registered twice")
-    _permissions[topic] = permission
+    _permissions[topic] = (permission, *or_permissions)
     if narrow is not None:
         _narrowing[topic] = narrow
 
 
-def permission_for(topic: str) -> str:
-    """Return the permission that listeners need. Raises NotFound."""
+def permissions_for(topic: str) -> tuple[str, ...]:
+    """Return the permissions of which listeners need one. Raises NotFound."""
     if topic not in _permissions:
         raise NotFound("There is no such topic.")
     return _permissions[topic]
@@ -119,7 +125,7 @@ def publish(
     Redis being away is logged, not raised: what was committed stays committed. Raises NotFound
     for an unknown topic.
     """
-    permission_for(topic)
+    permissions_for(topic)
     newest = [dict(row) for row in rows[:NEWEST_ROWS]]
     number = len(rows) if count is None else count
     news = News(count=number, rows=newest, counts=dict(counts or {}))

@@ -19,7 +19,8 @@ class QuestionsConfig(AppConfig):
         """Join the console. By name: services need models, which exist only from here on."""
         register_topic(
             "questions",
-            permission="questions.view_question",
+            permission="questions.ask_question",
+            or_permissions=("questions.view_question",),
             narrow=import_string("console.questions.news.news_about_seen"),
         )
         register_module(

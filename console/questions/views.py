@@ -40,7 +40,7 @@ from console.questions.narrowing import (
     narrowed_terms,
 )
 from console.questions.saved import WRITE, saved_questions_for
-from console.questions.selectors import VIEW, may_cancel, visible_questions
+from console.questions.selectors import VIEW, may_cancel, reaches_all, visible_questions
 from console.questions.services import (
     ASK,
     DEFAULT_LIFETIME,
@@ -170,7 +170,8 @@ def show_question(request: HttpRequest, question_id: UUID) -> HttpResponse:
             "columns": [_column(each) for each in columns_of(question)],
             "progress": progress,
             "may_ask": may_ask,
-            "listens": request.user.has_perm(VIEW),
+            # Of a question that is seen in part there are no news: its page looks by itself.
+            "listens": (may_ask or request.user.has_perm(VIEW)) and reaches_all(question, reach),
             "charts_url": static("vendor/echarts.min.js"),
             "ask_url": reverse("questions"),
             "build_url": reverse("question-build"),

@@ -34,6 +34,8 @@ class Holder:
         """Tell whether the role's permissions are enough, its reach left aside."""
         if rule.access == "administrator":
             return False
+        if rule.either and self.permissions.isdisjoint(rule.either):
+            return False
         return rule.access == "login" or self.permissions.issuperset(rule.permissions)
 
 

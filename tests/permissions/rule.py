@@ -14,7 +14,8 @@ class Rule:
     let in gets a better answer than a refusal; `values` fill the address' parameters, by the name
     of a thing in the scene. `everywhere`: it acts on every endpoint, so that who reaches only some
     is refused. `is_global`: what it shows is not bound to endpoints by a permission of its own.
-    `content` are the permissions that are needed on the content set of what the address names.
+    `content` are the permissions that are needed on the content set of what the address names, and
+    of `either` one is needed, too.
     """
 
     permissions: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class Rule:
     sends: dict[str, Any] | None = None
     everywhere: bool = False
     is_global: bool = False
+    either: tuple[str, ...] = ()
 
 
 Rules = dict[tuple[str, str], Rule]

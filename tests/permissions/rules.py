@@ -217,7 +217,7 @@ SESSIONS_PORT: Final = {("POST", "certificate/renew"): "certificate"}
 
 BROWSER_SOCKETS: Final = {
     "ws/live/alerts/": needs(SEES_ALERTS),
-    "ws/live/questions/": needs(SEES_QUESTIONS),
+    "ws/live/questions/": Rule(either=(ASKS, SEES_QUESTIONS)),
     "ws/sessions/<uuid:session_id>/": needs(OPENS, values="session"),
     "": NOBODY,
 }

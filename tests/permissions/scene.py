@@ -112,11 +112,13 @@ def with_permissions(name: str, permissions: tuple[str, ...]) -> User:
     return owning(make_user(name, *permissions, is_staff=True))
 
 
-def with_everything_but(name: str, missing: str = "") -> User:
-    """Make a user with every permission that there is but one, and no administrator."""
+def with_everything_but(name: str, *missing: str) -> User:
+    """Make a user with every permission that there is but some, and no administrator."""
     user = make_user(name, is_staff=True)
-    app_label, _, codename = missing.partition(".")
-    others = Permission.objects.exclude(content_type__app_label=app_label, codename=codename)
+    others = Permission.objects.all()
+    for each in missing:
+        app_label, _, codename = each.partition(".")
+        others = others.exclude(content_type__app_label=app_label, codename=codename)
     give_role(user, *others)
     return owning(user)
 

@@ -85,11 +85,15 @@ class TestSockets:
         async with live_console() as console:
             for number, permission in enumerate(rule.permissions):
                 people.append(await sync_to_async(with_everything_but)(f"l{number}", permission))
+            if rule.either:
+                people.append(await sync_to_async(with_everything_but)("neither", *rule.either))
             for user in people:
                 assert await _is_refused(console, path, user)
-            if rule.permissions:
-                exact = await sync_to_async(with_permissions)("exact", rule.permissions)
-                assert not await _is_refused(console, path, exact)
+            if rule.permissions or rule.either:
+                for each in rule.either or ("",):
+                    enough = (*rule.permissions, *([each] if each else []))
+                    exact = await sync_to_async(with_permissions)(f"exact{each}", enough)
+                    assert not await _is_refused(console, path, exact)
             else:
                 assert await _is_refused(console, path, await sync_to_async(administrator)())
 
