@@ -12,12 +12,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from console.core.paging import BoundedPaginator
+
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold ships no types
     """Lists and shows rows that services write; nothing can be typed over here."""
 
     actions: Sequence[str] | None = None
     show_full_result_count = False
+    paginator = BoundedPaginator
     # What the head of the pages calls these rows; empty for the model's own name.
     list_title = ""
     # What an empty list says to do next, and what its button adds.
