@@ -134,7 +134,9 @@ class Directories:
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             folder.chmod(PRIVATE_FOLDER)
         for folder in self.own:
-            (folder / MARKER).write_text(MARKER_TEXT)
+            # Where it is there already nothing is written: the disk may be full.
+            if not is_ours(folder):
+                (folder / MARKER).write_text(MARKER_TEXT)
 
 
 def _check_ours(folder: Path) -> None:

@@ -19,8 +19,8 @@ from uuid import UUID
 
 import apsw
 
-from eventstore.connection import writing
-from eventstore.exceptions import EventStoreError
+from eventstore.connection import sqlite_errors_named, writing
+from eventstore.exceptions import EventStoreError, StoreDamaged
 from protocol.codec import UPWARD
 from protocol.messages import (
     AlertRaised,
@@ -57,6 +57,9 @@ END;
 """
 
 
+# What the disk's being full, or held by another program, shows itself as.
+_NOT_WRITABLE = (EventStoreError, apsw.CantOpenError)
+
 UpwardDurable: TypeAlias = AlertRaised | InstructionCompleted | QuestionAnswered
 
 
@@ -90,19 +93,20 @@ class Outbox:
     def __init__(self, path: Path, *, key: bytes, max_bytes: int) -> None:
         """Open or make the outbox; a damaged one is put aside, and a new one begun.
 
-        Raises `apsw.Error` when the file cannot be used at all.
+        Where the disk has no room to open it, messages wait in memory until it has.
         """
-        try:
-            self._database = _open(path, key)
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            log.warning("the outbox is damaged and was put aside: %s", error)
-            path.replace(path.with_suffix(".damaged"))
-            self._database = _open(path, key)
+        self._path = path
+        self._key = key
         self._max_bytes = max_bytes
         self._held: OrderedDict[UUID, bytes] = OrderedDict()
         self._held_worth: dict[UUID, Worth] = {}
         self._dropped_unsaved = 0
         self.problem = ""
+        self._opened: apsw.Connection | None = None
+        try:
+            self._opened = self._open()
+        except _NOT_WRITABLE as error:
+            self._report(error)
 
     @property
     def size_bytes(self) -> int:
@@ -117,6 +121,8 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """How many messages the console has not acknowledged."""
+        if self._opened is None:
+            return len(self._held)
         return self._number("SELECT count(*) FROM message") + len(self._held)
 
     def put(self, messages: Iterable[UpwardDurable]) -> None:
@@ -137,12 +143,7 @@ class Outbox:
 
         What only memory holds comes last, with position 0: it is offered again every time.
         """
-        rows = self._database.execute(
-            "SELECT position, id, body FROM message "
-            "WHERE position > ? AND (priority = ?) = ? ORDER BY position LIMIT ?",
-            (position, int(Worth.ANSWER), answers, limit),
-        )
-        found = [Waiting(at, UUID(bytes=name), UPWARD.decode(body)) for at, name, body in rows]
+        found = self._stored_after(position, limit, answers) if self._opened else []
         held = [
             (name, body)
             for name, body in self._held.items()
@@ -158,8 +159,9 @@ class Outbox:
             self._held.pop(name, None)
             self._held_worth.pop(name, None)
         try:
-            with writing(self._database):
-                self._database.executemany("DELETE FROM message WHERE id = ?", keys)
+            if self._opened is not None:
+                with writing(self._opened):
+                    self._opened.executemany("DELETE FROM message WHERE id = ?", keys)
         except EventStoreError as error:
             # They stay, are sent once more, and the console recognises their ids.
             self._report(error)
@@ -176,7 +178,33 @@ class Outbox:
     def close(self) -> None:
         """Close the file; what memory still held is tried once more."""
         self.settle()
-        self._database.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    def _stored_after(self, position: int, limit: int, answers: bool) -> list[Waiting]:
+        rows = self._database.execute(
+            "SELECT position, id, body FROM message "
+            "WHERE position > ? AND (priority = ?) = ? ORDER BY position LIMIT ?",
+            (position, int(Worth.ANSWER), answers, limit),
+        )
+        return [Waiting(at, UUID(bytes=name), UPWARD.decode(body)) for at, name, body in rows]
+
+    @property
+    def _database(self) -> apsw.Connection:
+        """The file, opened now if it could not be before. Raises what stands in _NOT_WRITABLE."""
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> apsw.Connection:
+        try:
+            return _open(self._path, self._key)
+        except StoreDamaged as error:
+            if isinstance(error.__cause__, apsw.IOError):
+                raise  # the disk failed, which says nothing about what is on it
+            log.warning("the outbox is damaged and was put aside: %s", error)
+            self._path.replace(self._path.with_suffix(".damaged"))
+            return _open(self._path, self._key)
 
     def _stored(self, entries: list[tuple[UUID, Worth, bytes]]) -> bool:
         rows = [(name.bytes, int(worth), body) for name, worth, body in entries]
@@ -189,7 +217,7 @@ class Outbox:
                 self._database.execute(
                     "UPDATE tally SET number = number + ? WHERE name = 'dropped'", (dropped,)
                 )
-        except EventStoreError as error:
+        except _NOT_WRITABLE as error:
             self._report(error)
             return False
         if self.problem:
@@ -221,8 +249,12 @@ class Outbox:
         if not self.problem:
             log.error("the outbox cannot write to its disk: %s", error)
         self.problem = "The outbox cannot write to its disk: new alerts wait in memory only."
+        if self._opened is None:
+            self.problem += " Those that waited before are on that disk and are sent later."
 
     def _tally(self, name: str) -> int:
+        if self._opened is None:
+            return 0
         return self._number("SELECT number FROM tally WHERE name = ?", name)
 
     def _number(self, query: str, *bindings: str) -> int:
@@ -239,12 +271,13 @@ def _open(path: Path, key: bytes) -> apsw.Connection:
         material = hashlib.blake2b(key, digest_size=32, person=b"vedette-outbox").digest()
         database.pragma("hexkey", (b"raw:" + material).hex())
         database.set_busy_timeout(BUSY_TIMEOUT_MS)
-        # FULL: an alert that was put here survives a power cut; alerts are rare (see throttle).
-        for name, setting in (("journal_mode", "wal"), ("synchronous", "full")):
-            database.pragma(name, setting)
-        database.pragma("cache_size", -512)  # KiB, negated: SQLite's way to say kibibytes
-        database.pragma("journal_size_limit", JOURNAL_BYTES)
-        database.execute(_SCHEMA)
+        with sqlite_errors_named():
+            # FULL: an alert that was put here survives a power cut; alerts are rare (see throttle).
+            for name, setting in (("journal_mode", "wal"), ("synchronous", "full")):
+                database.pragma(name, setting)
+            database.pragma("cache_size", -512)  # KiB, negated: SQLite's way to say kibibytes
+            database.pragma("journal_size_limit", JOURNAL_BYTES)
+            database.execute(_SCHEMA)
     except BaseException:
         database.close()
         raise

@@ -12,6 +12,7 @@ import signal
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from random import SystemRandom
 
 from agent import __version__
@@ -41,7 +42,9 @@ from agent.store_keeper import StoreKeeper
 from agent.supervisor import Part, Supervisor
 from agent.throttle import AlertThrottle, Window
 from agent.tls import mutual_context
-from eventstore.salvage import open_or_salvage
+from eventstore.exceptions import StoreBusy, StoreFull
+from eventstore.salvage import SalvageReport, open_or_salvage
+from eventstore.store import EventStore
 from protocol.instructions import ApplyIntel, AskQuestion, OpenSession, ReplaceCertificate
 from protocol.messages import VERSION_NEWEST, VERSION_OLDEST, Hello, InstructionCompleted
 
@@ -80,14 +83,16 @@ class AgentProgram:
         self._platform = this_platform()
         self._clock = ConsoleClock()
         key = store_key(directories.store_key_file)
-        self._store, self._salvaged = open_or_salvage(
-            directories.store_file, key=key, now=datetime.now(UTC)
-        )
+        self._stop = asyncio.Event()
+        self.begins_again = False
+        self._store, self._salvaged = _open_store(directories.store_file, key)
         self._outbox = Outbox(directories.outbox_file, key=key, max_bytes=settings.outbox.max_bytes)
         self._delivery = Delivery(self._outbox, random=self._random)
         self._intel = Intel(intel_file=directories.intel_file, platform=self._platform)
         self._intel.load()
-        self._keeper = StoreKeeper(self._store, settings=settings.store)
+        self._keeper = StoreKeeper(
+            self._store, settings=settings.store, begin_again=self._begin_again
+        )
         self._alerting = self._make_alerting(settings)
         # Alerts first: what is detected goes out even if it cannot be stored.
         self._recording = Recording(
@@ -121,19 +126,28 @@ class AgentProgram:
         self._supervisor = Supervisor(self._parts(), random=self._random)
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT."""
-        stop = asyncio.Event()
+        """Run until SIGTERM or SIGINT, or until it `begins_again`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+            loop.add_signal_handler(number, self._stop.set)
         log.info("Vedette agent %s begins", __version__)
-        await self._supervisor.run(stop)
+        await self._supervisor.run(self._stop)
         log.info("stopped")
 
     def close(self) -> None:
-        """Close what is on disk."""
+        """Close what is on disk. What a full disk did not take until now is lost, and logged."""
         self._outbox.close()
-        self._store.close()
+        try:
+            self._store.close()
+        except (StoreFull, StoreBusy) as error:
+            log.warning("%d events were not stored: %s", self._store.writer.pending, error)
+            self._store.close_without_pending()
+
+    def _begin_again(self) -> None:
+        if not self._stop.is_set():
+            log.info("the disk has room again: the agent begins again, with its event store")
+            self.begins_again = True
+            self._stop.set()
 
     def _parts(self) -> list[Part]:
         return [
@@ -242,3 +256,12 @@ class AgentProgram:
             authority_file=self._directories.authority_file,
             identity_file=self._directories.identity_file,
         )
+
+
+def _open_store(path: Path, key: bytes) -> tuple[EventStore, SalvageReport | None]:
+    """Open the event store; on a full disk something that stands in for it until there is room."""
+    try:
+        return open_or_salvage(path, key=key, now=datetime.now(UTC))
+    except StoreFull as error:
+        log.error("the event store cannot be opened: %s", error)  # noqa: TRY400 -- it is expected
+        return EventStore.stand_in(path), None

@@ -8,6 +8,7 @@ in months: they are programs of their own.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from agent.agent_log import begin_log
@@ -16,7 +17,7 @@ from agent.heap import keep_small
 from agent.identity import read_enrolment
 from agent.instance import only_instance
 from agent.outcomes import DONE, outcome_of
-from agent.own_programs import VERBOSE, directories_named
+from agent.own_programs import RESIDENT, VERBOSE, command_line, directories_named
 from agent.program import AgentProgram
 from agent.settings import read_settings
 
@@ -39,6 +40,11 @@ def stay(directories: Directories, *, verbose: bool) -> int:
             asyncio.run(program.run())
         finally:
             program.close()
+    if program.begins_again:
+        words = [VERBOSE] if verbose else []
+        os.execv(  # noqa: S606 -- our own program
+            sys.executable, command_line(RESIDENT, directories, *words)
+        )
     return DONE
 
 

@@ -28,6 +28,9 @@ RETRY_INTERVAL = 2.0
 PRUNE_INTERVAL = 10.0
 WRITER_CACHE_KIB = 4_096
 DAY = 24 * 3600 * 1_000_000
+# A store that could not be opened for want of room is opened by beginning again, not at once:
+# whoever fills the disk must not make the agent do nothing else.
+REOPEN_AFTER = 10.0
 # Events that wait in memory while another program holds the store; beyond this they are lost.
 MOST_PENDING = 50_000
 
@@ -41,7 +44,9 @@ class StoreKeeper:
         *,
         settings: StoreSettings,
         free_bytes: Callable[[], int] | None = None,
+        begin_again: Callable[[], None] = lambda: None,
     ) -> None:
+        """Keep events in this store; `begin_again` is called when one that stands in may go."""
         self._store = store
         # The writer appends and rarely reads back: a larger cache only makes the agent heavier.
         store.connection.pragma("cache_size", -WRITER_CACHE_KIB)
@@ -50,7 +55,9 @@ class StoreKeeper:
         self._retry_at = 0.0
         self._prune_at = 0.0
         self._not_stored: Counter[str] = Counter()
-        self.full = False
+        self._begin_again = begin_again
+        self._reopen_at = time.monotonic() + REOPEN_AFTER
+        self.full = store.stands_in
 
     @property
     def free_bytes(self) -> int:
@@ -116,6 +123,10 @@ class StoreKeeper:
             return
         if self._free_bytes() < self._settings.keep_free_bytes:
             self._stop_storing("less is free than the agent must leave")
+            return
+        if self._store.stands_in:
+            if time.monotonic() >= self._reopen_at:
+                self._begin_again()
             return
         try:
             if self._store.writer.pending:

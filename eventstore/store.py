@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from eventstore.connection import connect, prepare, sqlite_errors_named, writing
-from eventstore.exceptions import EventStoreError, StoreDamaged
+from eventstore.exceptions import EventStoreError, StoreBusy, StoreDamaged, StoreFull
 from eventstore.retention import Pruned, prune_piece
 from eventstore.rows import read_rows
 from eventstore.schema import EVENT_TABLES
@@ -42,9 +43,11 @@ class EventStore:
         key: bytes,
         cipher: str | None,
         read_only: bool,
+        stands_in: bool = False,
     ) -> None:
         self.path = path
         self.read_only = read_only
+        self.stands_in = stands_in
         self._connection = connection
         self._key = key
         self._cipher = cipher
@@ -73,6 +76,16 @@ class EventStore:
             raise
         return cls(path, connection, key=key, cipher=cipher, read_only=read_only)
 
+    @classmethod
+    def stand_in(cls, path: Path) -> EventStore:
+        """Stand in for a store that cannot be opened because its disk has no room.
+
+        It is empty, keeps nothing and cannot be searched: `reader` raises `StoreFull`.
+        """
+        connection = apsw.Connection(":memory:")
+        prepare(connection, read_only=False)
+        return cls(path, connection, key=b"", cipher=None, read_only=False, stands_in=True)
+
     @property
     def connection(self) -> apsw.Connection:
         """The connection that writes (or, of a read-only store, reads)."""
@@ -80,6 +93,8 @@ class EventStore:
 
     def reader(self) -> apsw.Connection:
         """Open another connection that only reads and never waits for the writer."""
+        if self.stands_in:
+            raise StoreFull("the disk had no room to open the event store")
         return connect(self.path, key=self._key, cipher=self._cipher, read_only=True)
 
     @property
@@ -179,6 +194,18 @@ class EventStore:
             self._writer.flush()
             self._set_state("open", 0)
             self._writer = None
+        self._connection.close()
+
+    def close_without_pending(self) -> None:
+        """Close the file without what is pending; note that all is well if there is room for that.
+
+        For a disk that is too full for the events: the note spares the next start the check of
+        the whole file.
+        """
+        if self._writer is not None:
+            self._writer = None
+            with contextlib.suppress(StoreFull, StoreBusy):
+                self._set_state("open", 0)
         self._connection.close()
 
     def abandon(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.addresses import Address, read_address
 from agent.backoff import Backoff
-from agent.directories import Directories, is_ours
+from agent.directories import MARKER, Directories, is_ours
 from agent.durable_file import write_durably
 from agent.exceptions import AlreadyRunning, DirectoryNotOurs, SettingsInvalid
 from agent.identity import store_key
@@ -30,6 +30,14 @@ class TestDirectories:
     def test_can_be_made_twice(self, directories: Directories) -> None:
         directories.create()
         directories.create()
+
+    def test_write_nothing_when_they_are_there(self, directories: Directories) -> None:
+        directories.create()
+        before = [(folder / MARKER).stat().st_mtime_ns for folder in directories.own]
+
+        directories.create()
+
+        assert [(folder / MARKER).stat().st_mtime_ns for folder in directories.own] == before
 
     def test_never_adopt_a_folder_of_somebody_else(self, tmp_path: Path) -> None:
         foreign = tmp_path / "etc"
@@ -133,6 +141,15 @@ class TestInstance:
         assert running_process(lock) is None
         with only_instance(lock):
             pass
+
+    def test_is_never_taken_for_none_when_it_could_not_say_who_it_is(self, tmp_path: Path) -> None:
+        lock_file = tmp_path / "agent.pid"
+
+        with only_instance(lock_file):
+            lock_file.write_text("")
+
+            with pytest.raises(AlreadyRunning, match="stop it first"):
+                running_process(lock_file)
 
 
 class TestAddress:

@@ -15,6 +15,7 @@ import pytest
 from agent.outbox import HELD_IN_MEMORY_BYTES, Outbox
 from protocol.events import DnsEvent
 from protocol.messages import AlertRaised, InstructionCompleted
+from tests.agent.full_disk import fill
 
 KEY = bytes(range(32))
 MEBIBYTE = 1024 * 1024
@@ -202,13 +203,7 @@ class TestFullDisk:
 
     def test_holds_messages_in_memory_says_so_and_resumes(self, small_disk: Path) -> None:
         outbox = Outbox(small_disk / "outbox.db", key=KEY, max_bytes=MEBIBYTE)
-        filler = small_disk / "filler"
-        with filler.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(b"x" * 4096)
-            except OSError:
-                filler.stat()
+        filler = fill(small_disk)
         messages = [alert("x" * 2000) for _ in range(20)]
 
         outbox.put(messages)
@@ -223,6 +218,38 @@ class TestFullDisk:
         assert again.waiting == 20
         assert again.dropped == 0
         again.close()
+
+    def test_opens_in_memory_says_so_and_goes_back_to_disk(self, small_disk: Path) -> None:
+        path = small_disk / "outbox.db"
+        first = Outbox(path, key=KEY, max_bytes=MEBIBYTE)
+        earlier, later = alert("earlier.invalid"), alert("later.invalid")
+        first.put([earlier])
+        first.close()
+        filler = fill(small_disk)
+
+        outbox = Outbox(path, key=KEY, max_bytes=MEBIBYTE)
+        outbox.put([later])
+
+        assert "memory only" in outbox.problem
+        assert [entry.id for entry in outbox.after(0, limit=9)] == [later.id]
+        assert (outbox.waiting, outbox.dropped) == (1, 0)
+        outbox.forget([uuid4()])
+        filler.unlink()
+        outbox.settle()
+        assert outbox.problem == ""
+        assert {entry.id for entry in outbox.after(0, limit=9)} == {earlier.id, later.id}
+        outbox.close()
+
+    def test_bounds_what_waits_while_it_cannot_be_opened(self, small_disk: Path) -> None:
+        fill(small_disk)
+        outbox = Outbox(small_disk / "outbox.db", key=KEY, max_bytes=64 * MEBIBYTE)
+
+        for _ in range(40):
+            outbox.put([outcome(os.urandom(50_000).hex())])
+
+        assert outbox.size_bytes <= HELD_IN_MEMORY_BYTES
+        assert outbox.waiting + outbox.dropped == 40
+        outbox.close()
 
     def test_bounds_and_counts_what_memory_holds(self, small_disk: Path) -> None:
         outbox = Outbox(small_disk / "outbox.db", key=KEY, max_bytes=64 * MEBIBYTE)

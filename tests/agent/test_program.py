@@ -17,6 +17,7 @@ from protocol.instructions import ApplyIntel, OpenSession, SignalRule
 from protocol.live import EventRows, FetchRows, SearchEvents, SearchStanding, SessionOpened
 from protocol.messages import Goodbye, Heartbeat, Hello, StatusReport
 from tests.agent.agent_process import AgentProcess, run_command, running_agent
+from tests.agent.full_disk import fill
 from tests.agent.gateway import Gateway, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.root]
@@ -149,7 +150,7 @@ class TestAgent:
             await eventually(lambda: len({alert.id for alert in gateway.alerts}) > len(before))
 
         assert hello.intel_revision == 1
-        assert hello.sequence in (0, 1)
+        assert hello.sequence == 1
 
     async def test_leaves_nothing_running_behind(
         self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
@@ -252,6 +253,51 @@ class TestFullDisk:
             await run_program("mount", "-o", "remount,size=900m", str(directories.home))
 
             await eventually(lambda: "disk is full" not in _problems(gateway))
+
+    @pytest.mark.parametrize("ended", ["killed", "stopped"])
+    async def test_blinds_no_agent_that_starts(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment, ended: str
+    ) -> None:
+        word = f"vedette-test-{uuid4()}"
+        assert directories.home is not None
+        first = AgentProcess(directories.home)
+        first.start()
+        await eventually(lambda: gateway.of(Heartbeat))
+        await deploy(gateway, [rule(f"process.command_line contains '{word}'")])
+        if ended == "killed":
+            first.kill()
+        else:
+            await first.stop()
+        filler = fill(directories.home)
+        gateway.heard.clear()
+
+        async with running_agent(directories.home) as agent:
+            await recording(agent)
+            await run_program("/bin/echo", word)
+            await eventually(lambda: gateway.alerts)
+            await eventually(lambda: "disk is full" in _problems(gateway))
+            # Files that a killed agent left can be opened; new ones cannot be made.
+            assert ended == "killed" or "memory only" in _problems(gateway)
+
+            filler.unlink()
+            await run_program("mount", "-o", "remount,size=900m", str(directories.home))
+
+            await eventually(lambda: not _problems(gateway), within=40)
+            assert await agent.stop() == 0
+
+    async def test_lets_the_agent_end_well(
+        self, gateway: Gateway, directories: Directories, enrolled_there: Enrolment
+    ) -> None:
+        assert directories.home is not None
+        await run_program("mount", "-o", "remount,size=900m", str(directories.home))
+        async with running_agent(directories.home) as agent:
+            await recording(agent)
+            fill(directories.home)
+            await run_program("/bin/true")
+
+            assert await agent.stop() == 0
+
+        assert "Traceback" not in agent.log()
 
 
 def _problems(gateway: Gateway) -> str:

@@ -10,6 +10,7 @@ import pytest
 from agent import store_keeper
 from agent.settings import StoreSettings
 from agent.store_keeper import StoreKeeper
+from eventstore.exceptions import StoreFull
 from eventstore.store import EventStore
 from protocol.messages import KindCounters
 from tests.agent.gateway import eventually
@@ -114,3 +115,32 @@ class TestStoreKeeper:
 
         assert store.rows([1]) == []
         assert len(store.rows([2])) == 1
+
+
+class TestStandIn:
+    def test_keeps_nothing_and_begins_again_when_there_is_room(
+        self, tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(store_keeper, "REOPEN_AFTER", 0.0)
+        monkeypatch.setattr(store_keeper, "RETRY_INTERVAL", 0.0)
+        begun: list[bool] = []
+        with EventStore.stand_in(tmp_path / "recorder.db") as store:
+            keeper = StoreKeeper(
+                store,
+                settings=StoreSettings(),
+                free_bytes=lambda: disk.free,
+                begin_again=lambda: begun.append(True),
+            )
+            disk.free = 0
+
+            keeper.take([started("/bin/true")])
+            keeper.flush()
+
+            assert "(1 so far)" in keeper.problems()[0]
+            assert not begun
+            disk.free = 100 * GIB
+            keeper.flush()
+            assert begun == [True]
+            assert list(tmp_path.iterdir()) == []
+            with pytest.raises(StoreFull):
+                store.reader()

@@ -119,6 +119,17 @@ class TestClose:
             assert store.last_id() == 1
             assert not store.closed_properly
 
+    def test_without_what_is_pending_counts_as_proper_where_there_is_room(self, path: Path) -> None:
+        store = EventStore.open(path, key=KEY)
+        store.append(file_events(1))
+        store.writer.append(file_events(5_000))
+
+        store.close_without_pending()
+
+        with EventStore.open(path, key=KEY) as again:
+            assert again.last_id() == 1
+            assert again.closed_properly
+
     def test_is_noticed_when_it_did_not_happen(self, path: Path) -> None:
         store = EventStore.open(path, key=KEY)
         store.append(file_events(2))
