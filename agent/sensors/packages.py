@@ -24,7 +24,7 @@ _DPKG_FRAGMENTS: Final = "var/lib/dpkg/status.d"
 _APK_INSTALLED: Final = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 _PACMAN_LOCAL: Final = "var/lib/pacman/local"
 _RPM_DATABASES: Final = ("usr/lib/sysimage/rpm", "var/lib/rpm")
-_RPM: Final = "/usr/bin/rpm"
+RPM_PROGRAM: Final = "/usr/bin/rpm"
 _RPM_FIELDS: Final = (
     "%{NAME}",
     "%{EPOCHNUM}:%{VERSION}-%{RELEASE}",
@@ -106,7 +106,7 @@ def _file_lists(root: Path) -> Iterator[tuple[str, set[bytes]]]:
         if name.endswith(".list"):
             package = name.removesuffix(".list").partition(":")[0]
             yield package, set(_content(info / name, _LIST_BYTES).split(b"\n"))
-    if _rpm_database(root):
+    if has_rpm_records(root):
         files: dict[str, set[bytes]] = {}
         for line in _rpm(root, _RPM_FILES):
             package, _, path = line.partition("\t")
@@ -166,22 +166,32 @@ def _kibibytes(text: str) -> int:
     return int(text) * 1024 if text.isascii() and text.isdecimal() else -1
 
 
-def _rpm_database(root: Path) -> bool:
+def has_rpm_records(root: Path) -> bool:
+    """Tell whether rpm has a database."""
+    return _rpm_database(root) != ""
+
+
+def rpm_place(root: Path) -> tuple[str, ...]:
+    """Return the words that tell rpm where its database is."""
+    place = ("--dbpath", f"/{_rpm_database(root)}")
+    return place if root == Path("/") else ("--root", str(root), *place)
+
+
+def _rpm_database(root: Path) -> str:
     # Tools for other systems' packages leave an empty folder behind.
-    return any(
-        name.startswith(("rpmdb", "Packages"))
-        for folder in _RPM_DATABASES
-        for name in names_in(root / folder)
-    )
+    for folder in _RPM_DATABASES:
+        if any(name.startswith(("rpmdb", "Packages")) for name in names_in(root / folder)):
+            return folder
+    return ""
 
 
 def _rpm(root: Path, query_format: str) -> list[str]:
-    place = () if root == Path("/") else ("--root", str(root))
-    return output_of(_RPM, *place, "-qa", "--queryformat", query_format).split("\n")
+    words = ("-qa", "--queryformat", query_format)
+    return output_of(RPM_PROGRAM, *rpm_place(root), *words).split("\n")
 
 
 def _rpm_packages(root: Path) -> Iterator[Package]:
-    if not _rpm_database(root):
+    if not has_rpm_records(root):
         return
     for line in _rpm(root, _RPM_FORMAT):
         fields = line.split("\t")

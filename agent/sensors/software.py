@@ -16,13 +16,16 @@ from agent.sensors.packages import (
     DPKG,
     DPKG_INFO,
     DPKG_STATUS,
+    RPM,
     Package,
     has_package_manager,
+    has_rpm_records,
     installed_packages,
 )
 from agent.sensors.patterns import named
 from agent.sensors.programs import output_of
 from agent.sensors.reading import read_start, text_at
+from agent.sensors.rpmchecks import changed_rpm_files, pending_rpm_updates
 from agent.sensors.values import boolean_text, instant_text_of_seconds, text_of
 
 _LIST_BYTES: Final = 16 * 1024 * 1024
@@ -66,28 +69,40 @@ def version(context: SensorContext, parameters: Mapping[str, str]) -> Iterator[R
 
 
 def pending_updates(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
-    """Give what apt would install now."""
-    if not (context.root / DPKG_STATUS).exists():
-        raise SensorUnavailable("Pending updates are read through apt, which is not used here.")
-    for name, present, offered, source in _PENDING.findall(
-        output_of(_APT, *_APT_ARGUMENTS, timeout=_APT_TIMEOUT)
-    ):
-        yield name, present, offered, source, boolean_text("security" in source.lower())
+    """Give what apt or dnf would install now."""
+    root = context.root
+    has_apt = (root / DPKG_STATUS).exists()
+    has_dnf = has_rpm_records(root)
+    if not has_apt and not has_dnf:
+        raise SensorUnavailable("Pending updates are read through apt or dnf: neither is used.")
+    if has_apt:
+        for name, present, offered, source in _PENDING.findall(
+            output_of(_APT, *_APT_ARGUMENTS, timeout=_APT_TIMEOUT)
+        ):
+            yield name, present, offered, source, boolean_text("security" in source.lower())
+    if has_dnf:
+        for update in pending_rpm_updates(root, installed_packages(root)):
+            yield (*update[:4], boolean_text(update.is_security))
 
 
 def verify(context: SensorContext, parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give each file of one package that is not as it was packed."""
     name = parameters["package"]
-    if not (context.root / DPKG_STATUS).exists():
-        raise SensorUnavailable("Files are verified against dpkg's records, and there are none.")
-    if not any(
-        one.name == name and one.manager == DPKG for one in installed_packages(context.root)
-    ):
-        raise SensorFailed(f"There is no dpkg package {name!r} on this computer.")
-    settings = _configuration_files(context.root, name)
-    expected = dict(_packed_files(context.root, name)) | settings
+    managers = {one.manager for one in _packages(context) if one.name == name}
+    if DPKG in managers:
+        yield from _verified_by_sums(context.root, name)
+    if RPM in managers:
+        for file in changed_rpm_files(context.root, name):
+            yield name, file.path, file.finding, boolean_text(file.is_configuration), "", ""
+    if not managers & {DPKG, RPM}:
+        raise SensorFailed(f"There is no dpkg or rpm package {name!r} on this computer.")
+
+
+def _verified_by_sums(root: Path, name: str) -> Iterator[Row]:
+    settings = _configuration_files(root, name)
+    expected = dict(_packed_files(root, name)) | settings
     for path in sorted(expected):
-        finding, found = _compared(context.root / path[1:], expected[path])
+        finding, found = _compared(root / path[1:], expected[path])
         if finding:
             yield name, path, finding, boolean_text(path in settings), expected[path], found
 

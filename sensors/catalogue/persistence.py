@@ -49,9 +49,10 @@ SENSORS: Final = (
         key="persistence.autoruns",
         name="Autoruns",
         description="What starts by itself, but not by a clock: enabled systemd units and their "
-        "drop-ins (also of a whole kind, a prefix or an instance), generators, init scripts, rc.local, shell start-up files of the system and of "
-        "users, desktop autostart, ld.so.preload, programs run by udev, PAM (pam_exec, and modules "
-        "of no package), kernel modules loaded at boot, motd scripts, network hooks, hooks of apt, "
+        "drop-ins (also of a whole kind, a prefix or an instance), generators, init scripts, "
+        "rc.local, shell start-up files of the system and of users, desktop autostart, "
+        "ld.so.preload, programs run by udev, PAM (pam_exec, and modules of no package), kernel "
+        "modules loaded at boot, motd scripts, network, sleep and shutdown hooks, hooks of apt, "
         "dpkg and dnf, git's global hooks, and start-up code of Python. Not seen: changed "
         "programs, boot loaders, firmware, containers. A user's file that is a link says where it "
         f"leads, and is read if that user may read it. {_OWNERSHIP}",

@@ -75,9 +75,9 @@ SENSORS: Final = (
     SensorDefinition(
         key="software.pending_updates",
         name="Package Updates Pending",
-        description="What apt would upgrade or newly install now, by the package lists that it "
-        "downloaded last: old lists know of few updates. Nothing is downloaded or changed. Only "
-        "for systems with apt; it needs some seconds of work, so it is a job.",
+        description="What apt or dnf would upgrade now, by the package lists that it downloaded "
+        "last: old lists know of few updates. Nothing is downloaded or installed. Other package "
+        "managers are not asked; it needs some seconds of work, so it is a job.",
         category=CATEGORY,
         columns=JOB_COLUMNS,
         result_columns=(
@@ -95,9 +95,10 @@ SENSORS: Final = (
     SensorDefinition(
         key="software.verify",
         name="Package File Verification",
-        description="Compares the files of one dpkg package with the checksums (MD5) that came "
-        "with it: what is missing or changed. The records lie on the same disk, so who changed a "
-        "file may have changed its record; files that scripts make have none.",
+        description="Compares the files of one package with what came with it, by the checksums "
+        "(MD5) of dpkg, or by rpm -V: what is missing or changed. The records lie on the same "
+        "disk, so who changed a file may have changed its record; files that scripts make have "
+        "none.",
         category=CATEGORY,
         columns=JOB_COLUMNS,
         result_columns=(

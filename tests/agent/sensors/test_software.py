@@ -159,7 +159,7 @@ class TestPackageFileVerification:
             assert {row["Path"] for row in rows} == theirs
 
     def test_refuses_an_unknown_package(self, tmp_path: Path) -> None:
-        with pytest.raises(SensorFailed, match="no dpkg package"):
+        with pytest.raises(SensorFailed, match="no dpkg or rpm package"):
             rows_of("software.verify", dpkg_root(tmp_path), package="../audit", job_id="x")
 
 
