@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +48,7 @@ class ApiAnswer:
 
 @dataclass
 class Console:
-    """A console started by `manage.py up` on a host of its own."""
+    """A console on a host of its own, started by `manage.py up` or another command."""
 
     host: Host
     data: Path
@@ -56,6 +56,7 @@ class Console:
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     # What `start` sets beside what every console of a test needs.
     environment: Mapping[str, str] = field(default_factory=dict)
+    command: Sequence[str] = field(default_factory=lambda: python("manage.py", "up"))
 
     @property
     def url(self) -> str:
@@ -82,8 +83,7 @@ class Console:
             **self.environment,
         }
         self.log.write_text("")
-        command = python("manage.py", "up")
-        self.process = self.host.start(*command, log=self.log, environment=environment)
+        self.process = self.host.start(*self.command, log=self.log, environment=environment)
 
         def is_ready() -> bool:
             assert self.process is not None
@@ -245,11 +245,16 @@ def _api_answer(output: str) -> ApiAnswer:
 
 @contextmanager
 def running_console(
-    host: Host, data: Path, environment: Mapping[str, str] | None = None
+    host: Host,
+    data: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    command: Sequence[str] = (),
 ) -> Iterator[Console]:
-    """Start a console, and stop it at the end."""
+    """Start a console, by `manage.py up` or the given command, and stop it at the end."""
     with scaled_engines(data.parent) as engines:
         console = Console(host, data, environment={**engines, **(environment or {})})
+        console.command = command or console.command
         try:
             console.start()
             yield console

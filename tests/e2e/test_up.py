@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.e2e.conftest import records
 from tests.e2e.console import PASSWORD, Agent, Console, eventually, running_console
 from tests.e2e.kernel import (
@@ -22,6 +24,7 @@ from tests.e2e.kernel import (
     own_audit_rules,
 )
 from tests.e2e.network import Host, python
+from tests.e2e.nobody import as_nobody, clone_for_nobody
 
 pytestmark = [
     pytest.mark.root,
@@ -107,7 +110,8 @@ class TestTheHealthPage:
 def whole_console(hosts: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """A console with the agent of its own machine, as `./vedette up` starts it."""
     data = tmp_path_factory.mktemp("whole") / "data"
-    with running_console(hosts[3], data, {"VEDETTE_NO_AGENT": ""}) as console:
+    launcher = [str(REPOSITORY / "vedette"), "up"]
+    with running_console(hosts[3], data, {"VEDETTE_NO_AGENT": ""}, command=launcher) as console:
         yield console
 
 
@@ -118,6 +122,12 @@ def whole(whole_console: Console) -> Console:
     if whole_console.process.poll() is not None:
         whole_console.start()
     return whole_console
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
 
 
 def own_agent(console: Console) -> Agent:
@@ -131,6 +141,53 @@ def runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+class TestTheLauncher:
+    def test_starts_everything_with_an_agent_of_this_machine(self, whole: Console) -> None:
+        health = eventually(
+            lambda: answer if (answer := whole.health()).status == 200 else None,
+            within=30,
+            what="health",
+        )
+
+        assert health.body["state"] == "up"
+        whole.wait_for(own_agent(whole))
+        assert "Not root" not in whole.log.read_text()
+
+    def test_works_for_nobody_and_says_what_was_left_out(
+        self, hosts: list[Host], stack: ExitStack
+    ) -> None:
+        # Not below pytest's own folders: those are root's alone.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o755)
+        tree = clone_for_nobody(folder)
+        # A user's own .venv would have been filled by their first start.
+        subprocess.run([REPOSITORY / "vedette", "match", "--help"], check=True, capture_output=True)
+        console = stack.enter_context(
+            running_console(
+                hosts[2],
+                folder / "data",
+                {"VEDETTE_NO_AGENT": "", "HOME": str(folder)},
+                command=as_nobody(str(tree / "vedette"), "up"),
+            )
+        )
+
+        said = console.log.read_text()
+        agent = own_agent(console)
+        console.wait_for(agent)
+        sources = eventually(
+            lambda: agent.status().get("report", {}).get("sources"), within=20, what="the sources"
+        )
+        is_up = console.health().status == 200
+        console.stop()
+
+        assert "Not root: the agent cannot use eBPF, fanotify or audit here" in said
+        assert [s for s in sources if s["name"] == "ebpf" and s["state"] == "running"] == []
+        assert is_up
+        assert console.process is not None
+        assert console.process.returncode == 0
+        assert "Stopped; all data is kept." in console.log.read_text()
 
 
 class TestCtrlC:
@@ -196,12 +253,6 @@ def test_data_is_private(whole: Console) -> None:
 def test_vedette_no_agent_starts_none(console: Console) -> None:
     assert not any("-m agent" in " ".join(program.cmdline()) for program in console.programs())
     assert "agent" not in console.log.read_text().lower()
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 def test_without_root_the_agent_says_which_sources_were_left_out(
