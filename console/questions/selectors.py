@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import redis
@@ -22,6 +22,7 @@ from console.access.content import content_sets_of
 from console.access.models import User
 from console.core.exceptions import NotFound
 from console.core.redis import client
+from console.endpoints.models import ComputerGroup
 from console.endpoints.presence import online_ids
 from console.endpoints.reach import EVERYTHING, Reach, reach_of
 from console.gateway.broadcasts import receivers_of
@@ -34,6 +35,7 @@ VIEW: Final = "questions.view_question"
 ASK_CAPABILITY: Final = "question.ask"
 
 State = QuestionTarget.State
+_EVERYBODY_KNOWS: Final = (ComputerGroup.Kind.ALL, ComputerGroup.Kind.NONE)
 
 PARTIAL: Final = "partial"
 KINDS: Final = (
@@ -103,9 +105,10 @@ class Unanswered:
 def visible_questions(user: User) -> QuerySet[Question]:
     """Return the questions that a user may see, newest first.
 
-    Their own, and with `questions.view_question` those that asked an endpoint in reach; of both
-    only such whose sensors they may all use. What computer groups ask is not among them, and
-    somebody's test of a sensor is only theirs.
+    Their own, and with `questions.view_question` those that asked an endpoint in reach and are for
+    no computer group out of reach, which their words would name; of both only such whose sensors
+    they may all use. What computer groups ask is not among them, and somebody's test of a sensor is
+    only theirs.
     """
     if not user.is_active:
         return Question.objects.none()
@@ -117,6 +120,8 @@ def visible_questions(user: User) -> QuerySet[Question]:
         QuestionTarget.objects.filter(question=OuterRef("pk")), field="endpoint"
     )
     others = Q(Exists(targets)) & ~Q(source=Question.Source.TEST) if reach else Q(pk__in=[])
+    if not reach.everything:
+        others &= Q(~Exists(_groups_out_of(reach)))
     # By content set: the answers of a sensor that was retired meanwhile stay visible.
     forbidden = Sensor.objects.exclude(content_set__in=content_sets_of(user, "read_sensor"))
     named = Question.sensors.through.objects.filter(
@@ -229,6 +234,13 @@ def cursor_of(last: Unanswered) -> str:
 
 
 # ---------------------------------------------------------------------- inside
+
+
+def _groups_out_of(reach: Reach) -> QuerySet[Any]:
+    for_groups = Question.groups.through.objects.filter(question=OuterRef("pk"))
+    return for_groups.exclude(
+        Q(computergroup__in=reach.group_ids) | Q(computergroup__kind__in=_EVERYBODY_KNOWS)
+    )
 
 
 def _counts_of(question: Question, reach: Reach) -> dict[str, int]:

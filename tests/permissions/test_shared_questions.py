@@ -17,6 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from console.access.models import Role
+from console.endpoints.models import ComputerGroup
 from console.questions.models import Question
 from tests.console.api_client import make_user
 from tests.console.roles import permissions_named
@@ -43,6 +44,7 @@ NAMING_ROWS: Final = [
     if "row_id" in pattern or "$row" in sent.values()
 ]
 
+ALL: Final = "All Computers"
 READERS: Final[dict[str, Callable[[bytes], str]]] = {
     "csv": bytes.decode,
     "jsonl": bytes.decode,
@@ -215,3 +217,28 @@ def said(answer: Any, sent: Sent) -> str:
     text = f"{text_of(answer)} {list(answer.items())}"
     # What the far side said has the word and more.
     return re.sub(rf"{FAR}(?![\w-])", "it", text) if FAR in json.dumps(sent) else text
+
+
+def test_of_others_are_hidden_where_they_are_for_a_group_out_of_reach(
+    stage: SharedQuestion, askers: list[Holder], scene: Scene
+) -> None:
+    seer = askers[-1]
+    near, far, everybody = (
+        ComputerGroup.objects.get(name=name) for name in ("Near group", f"{FAR} group", ALL)
+    )
+    address = f"/api/v1/questions/{stage.question.pk}/"
+
+    def is_seen(*groups: ComputerGroup) -> bool:
+        stage.question.groups.set(groups)
+        listed = seer.api.get("/api/v1/questions/", secure=True).json()["results"]
+        found = seer.api.get(address, secure=True).status_code == 200
+        assert found is (str(stage.question.pk) in {row["id"] for row in listed})
+        return found
+
+    assert is_seen()
+    assert is_seen(near)
+    assert is_seen(near, everybody)
+    assert not is_seen(far)
+    assert not is_seen(near, far)
+    stage.asked_by(seer.user)
+    assert is_seen(near, far)
