@@ -8,6 +8,7 @@ it never names a file.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -15,6 +16,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import ParamSpec, TypeVar
 from uuid import UUID
+
+from websockets.exceptions import ConnectionClosed
 
 from agent import __version__
 from agent.channel import Channel
@@ -117,15 +120,20 @@ class LiveSession:
                 return reason
             for arrival in arrivals:
                 if isinstance(arrival, PeerClosed):
-                    await self._channel.flush()
+                    await self._part()
                     return f"the console closed: {arrival.reason}"
                 if not isinstance(arrival, MessageReceived):
                     continue
                 if isinstance(arrival.message, CloseSession):
                     self._connection.close("as you wish")
-                    await self._channel.flush()
+                    await self._part()
                     return f"the analyst closed: {arrival.message.reason}"
                 await self._obey(arrival.message, searching)
+
+    async def _part(self) -> None:
+        # Whoever hangs up right behind their word has said why; that they did adds nothing.
+        with contextlib.suppress(ConnectionClosed):
+            await self._channel.flush()
 
     async def _obey(self, message: LiveDownward, searching: asyncio.TaskGroup) -> None:
         if isinstance(message, SearchEvents):

@@ -19,7 +19,7 @@ from agent.addresses import Address, read_address
 from agent.channel import Channel, dial
 from agent.console_requests import shown
 from agent.exceptions import AgentError, ConsoleUnreachable, InstructionRefused
-from agent.live_session import LiveSession
+from agent.live_session import IDLE_TIMEOUT, LiveSession
 from eventstore.store import EventStore
 from protocol.ends import LiveAgentEnd
 from protocol.exceptions import ProtocolError
@@ -43,12 +43,17 @@ class Sessions:
         host_name: str,
         context: Callable[[], ssl.SSLContext],
         own_console: Callable[[], Address],
+        idle_timeout: float = IDLE_TIMEOUT,
     ) -> None:
-        """`own_console` is where sessions are dialled that name no address."""
+        """`own_console` is where sessions are dialled that name no address.
+
+        A session in which the console says nothing for `idle_timeout` seconds is ended.
+        """
         self._store = store
         self._host_name = host_name
         self._context = context
         self._own_console = own_console
+        self._idle_timeout = idle_timeout
         self._group: asyncio.TaskGroup | None = None
         self._open: set[UUID] = set()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="search")
@@ -110,7 +115,13 @@ class Sessions:
         ) as websocket:
             connection = LiveAgentEnd()
             channel = Channel(websocket, connection)
-            session = LiveSession(channel, connection, store=self._store, readers=self._readers)
+            session = LiveSession(
+                channel,
+                connection,
+                store=self._store,
+                readers=self._readers,
+                idle_timeout=self._idle_timeout,
+            )
             attached.set_result(None)
             log.info("session %s is attached", instruction.session_id)
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from django.utils import timezone
 from websockets.asyncio.client import ClientConnection
 
 from agent.addresses import Address
+from agent.live_session import IDLE_TIMEOUT
 from agent.sessions import Sessions
+from console.core.consumers import BrowserConsumer
+from directconnect.endpoint_consumer import EndpointConsumer
 from directconnect.models import Session
 from directconnect.searches import PageWanted, search_events
 from directconnect.services import open_session
@@ -29,6 +34,9 @@ from tests.directconnect.received import waiting_instructions
 from tests.live_console import hear, joined_computer, live_console, say, until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+# How much faster than on a real day the clocks of idleness go where a test waits for their end.
+FASTER = 300
 
 BEGAN = 1_790_000_000_000_000
 
@@ -63,8 +71,10 @@ def store(tmp_path: Path) -> EventStore:
     return store
 
 
-@pytest.fixture
-async def scene(valkey: redis.Redis, store: EventStore) -> AsyncIterator[Scene]:
+@asynccontextmanager
+async def joined_session(
+    valkey: redis.Redis, store: EventStore, *, idle_timeout: float = IDLE_TIMEOUT
+) -> AsyncIterator[Scene]:
     """Let the agent join a live session, and open its page."""
     valkey.flushdb()
     user = await sync_to_async(user_with)("directconnect.open_session")
@@ -81,6 +91,7 @@ async def scene(valkey: redis.Redis, store: EventStore) -> AsyncIterator[Scene]:
             host_name="web-1",
             context=lambda: computer.context,
             own_console=lambda: Address("127.0.0.1", console.sessions_port),
+            idle_timeout=idle_timeout,
         )
         running = group.create_task(sessions.run())
         await asyncio.sleep(0)
@@ -89,6 +100,28 @@ async def scene(valkey: redis.Redis, store: EventStore) -> AsyncIterator[Scene]:
         yield Scene(session, store, page)
         running.cancel()
     store.close()
+
+
+@pytest.fixture
+async def scene(valkey: redis.Redis, store: EventStore) -> AsyncIterator[Scene]:
+    """Let the agent join a live session, and open its page."""
+    async with joined_session(valkey, store) as scene:
+        yield scene
+
+
+@pytest.fixture
+async def fast_scene(
+    valkey: redis.Redis, store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Scene]:
+    """Do so on clocks that make of ten minutes two seconds, at every end alike."""
+    for consumer, name in (
+        (EndpointConsumer, "idle_limit"),
+        (EndpointConsumer, "housekeeping_interval"),
+        (BrowserConsumer, "keep_alive_interval"),
+    ):
+        monkeypatch.setattr(consumer, name, getattr(consumer, name) / FASTER)
+    async with joined_session(valkey, store, idle_timeout=IDLE_TIMEOUT / FASTER) as scene:
+        yield scene
 
 
 async def test_a_script_searches_and_reads_what_the_agent_recorded(scene: Scene) -> None:
@@ -136,3 +169,33 @@ async def test_the_agent_hears_of_the_end(scene: Scene) -> None:
 
     assert (await hear(page, "state"))["state"] in {"OPEN", "CLOSED"}
     await until(lambda: page.close_code is not None)
+
+
+async def test_an_open_page_may_be_quiet_for_longer_than_either_end_waits(
+    fast_scene: Scene,
+) -> None:
+    page = fast_scene.page
+
+    with pytest.raises(TimeoutError):
+        await hear(page, "never", patience=2.5 * IDLE_TIMEOUT / FASTER)
+
+    await say(page, type="search", search_id=1, expression="", follow=False)
+    while not (standing := await hear(page, "standing"))["complete"]:
+        pass
+    assert standing["total"] == 2000
+
+
+async def test_a_session_that_nobody_looks_at_ends_at_both_ends_by_the_console_s_word(
+    fast_scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "agent.sessions")
+    nobody_looked = "nobody looked for ten minutes"
+
+    await fast_scene.page.close()
+
+    async with asyncio.timeout(4 * IDLE_TIMEOUT / FASTER):
+        while (await Session.objects.aget()).state != Session.State.CLOSED:  # noqa: ASYNC110 - a row
+            await asyncio.sleep(0.05)
+        await until(lambda: "ended: " in caplog.text)
+    assert (await Session.objects.aget()).close_reason == nobody_looked
+    assert f"ended: the analyst closed: {nobody_looked}" in caplog.text
