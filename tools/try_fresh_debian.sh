@@ -12,7 +12,9 @@
 #   --env NAME=VALUE         set a variable there, for example PIP_CERT or VEDETTE_WEB_PORT
 #   --keep                   leave the changed root behind and say where
 #
-# With `-- none` only `./vedette up` is tried. Exit code 0: everything worked.
+# Exit code 0: `./vedette up` was ready, answered /healthz/ with 200, had its agent connected and
+# stopped without a process left behind, twice as root and once as nobody, who was told what had to
+# be left out; and `./vedette test` succeeded. With `-- none` the tests are left out.
 set -eu
 
 fail() {
@@ -129,6 +131,12 @@ enter() {
 
 inside() { (enter "$@"); }
 
+# Fail, and show what the console said.
+broken() {
+    cat "$log"
+    fail "$1"
+}
+
 since() { printf '%s s' "$(($(date +%s) - $1))"; }
 
 still_running() {
@@ -145,9 +153,9 @@ start_console() {
     enter "$@" ./vedette up >"$log" 2>&1 &
     console=$!
     until grep -q 'Ready after' "$log"; do
-        kill -0 "$console" 2>/dev/null || { cat "$log"; fail './vedette up ended'; }
+        kill -0 "$console" 2>/dev/null || broken './vedette up ended'
         [ $(($(date +%s) - began)) -lt "$READY_WITHIN" ] ||
-            { cat "$log"; fail "./vedette up was not ready within $READY_WITHIN s"; }
+            broken "./vedette up was not ready within $READY_WITHIN s"
         sleep 1
     done
     namespace=$(readlink "/proc/$console/ns/mnt")
@@ -155,22 +163,69 @@ start_console() {
     printf '== ready %s after ./vedette up\n' "$(since "$began")"
 }
 
-ask_health() {
-    inside .venv/bin/python - <<'PYTHON'
+# Ask the console with this data directory: /healthz/ answers 200 and names every program.
+assert_healthy() {
+    printf '== health: '
+    inside .venv/bin/python - "$1" <<'PYTHON' || broken "the console with $1 is not healthy"
+import json
 import os
 import ssl
+import sys
+import time
+import urllib.error
 import urllib.request
 
-data = os.environ.get("VEDETTE_DATA", "data")
-context = ssl.create_default_context(cafile=f"{data}/keys/authority.pem")
-port = os.environ.get("VEDETTE_WEB_PORT", "8443")
+context = ssl.create_default_context(cafile=f"{sys.argv[1]}/keys/authority.pem")
+address = f"https://127.0.0.1:{os.environ.get('VEDETTE_WEB_PORT', '8443')}/healthz/"
 opener = urllib.request.build_opener(
     urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
 )
-with opener.open(f"https://127.0.0.1:{port}/healthz/", timeout=10) as answer:
-    print(answer.status, answer.read().decode())
+expected = {"web", "gateway", "sessions", "ingester", "worker", "beat", "redis", "database"}
+deadline = time.monotonic() + 60
+while True:
+    try:
+        with opener.open(address, timeout=10) as answer:
+            status, text = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, text = error.code, error.read()
+    if status == 200 or time.monotonic() > deadline:
+        break
+    time.sleep(1)
+print(status, text.decode())
+sys.exit(status != 200 or set(json.loads(text)["programs"]) != expected)
 PYTHON
 }
+
+# The agent with this data directory is connected, and says of each event source that it runs, or
+# why it does not.
+assert_agent_connected() {
+    printf '== agent: '
+    inside .venv/bin/python - "$1" <<'PYTHON' || broken "the agent with $1 is not connected"
+import json
+import subprocess
+import sys
+import time
+
+command = [".venv/bin/python", "-m", "agent", "--home", f"{sys.argv[1]}/agent", "status", "--json"]
+deadline = time.monotonic() + 60
+while True:
+    said = subprocess.run(command, capture_output=True, text=True).stdout
+    status = json.loads(said) if said.strip() else {}
+    sources = status.get("report", {}).get("sources", [])
+    if (status.get("link") == "connected" and sources) or time.monotonic() > deadline:
+        break
+    time.sleep(1)
+print(status.get("link", "does not answer"))
+for source in sources:
+    print(f"   {source['name']}: {source['state']} {source['reason']}")
+silent = [s for s in sources if s["state"] != "running" and not s["reason"]]
+sys.exit(status.get("link") != "connected" or not sources or bool(silent))
+PYTHON
+}
+
+assert_said() { grep -q "$1" "$log" || broken "./vedette up did not say '$1'"; }
+
+assert_not_said() { ! grep -q "$1" "$log" || broken "./vedette up said '$1'"; }
 
 stop_console() {
     began=$(date +%s)
@@ -186,21 +241,35 @@ make_root
 take_along
 copy_repository
 write_door
+data=$(sed -n 's/^VEDETTE_DATA=//p' "$variables" | tail -n 1)
+data=${data:-data}
+
 printf '== first start\n'
 start_console
-printf '== health: '
-ask_health
-printf '== the agent here, and what this root lacks\n'
-inside .venv/bin/python -m agent --home "${VEDETTE_AGENT_HOME:-data/agent}" status || true
+assert_healthy "$data"
+assert_agent_connected "$data"
+assert_said 'Enrolling an agent'
+assert_not_said 'Not root'
+printf '== what this root lacks\n'
 inside ./vedette doctor || true
 stop_console
+assert_said 'Stopped; all data is kept'
+
 printf '== second start\n'
 start_console
+assert_healthy "$data"
+assert_agent_connected "$data"
+assert_not_said 'Enrolling an agent'
 stop_console
+
 printf '== without root\n'
 start_console setpriv --reuid=65534 --regid=65534 --clear-groups env VEDETTE_DATA=/tmp/nobody
+assert_healthy /tmp/nobody
+assert_agent_connected /tmp/nobody
+assert_said 'Not root: the agent cannot use'
 stop_console
+
 [ "${1:-}" = none ] && exit 0
 began=$(date +%s)
-inside ./vedette test "$@"
+inside ./vedette test "$@" || fail "./vedette test ended with code $?"
 printf '== tests: %s\n' "$(since "$began")"
