@@ -17,7 +17,7 @@ from channels import DEFAULT_CHANNEL_LAYER
 from channels.layers import channel_layers
 
 from protocol.codec import LIVE_DOWNWARD, LIVE_UPWARD
-from protocol.live import EventRows, LiveDownward, LiveUpward
+from protocol.live import LiveDownward, LiveUpward
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +93,3 @@ def tell_end(session_id: UUID, reason: str, state: str) -> None:
         async_to_sync(layer.group_send)(listeners_group(session_id), state_message(state, reason))
     except (redis.RedisError, OSError) as error:
         log.warning("session %s does not hear of its end: %s", session_id, error)
-
-
-def fetched_offset(answer: LiveUpward) -> int | None:
-    """Return the offset of the rows in an answer; None for any other answer."""
-    return answer.offset if isinstance(answer, EventRows) else None

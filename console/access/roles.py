@@ -102,17 +102,6 @@ def change_role(
     return role
 
 
-def set_role_grants(
-    role: Role, content: Iterable[tuple[str, str]], *, actor: Actor, now: datetime
-) -> Role:
-    """Grant a role exactly these permissions on content sets, as (name of the set, key).
-
-    What its named permissions grant stays. Raises as `change_role` does.
-    """
-    powers = GivenPowers(read_powers([role])[role.pk].permissions, frozenset(content))
-    return change_role(role, powers=powers, actor=actor, now=now)
-
-
 @transaction.atomic(durable=True)
 def delete_role(role: Role, *, actor: Actor, now: datetime) -> None:
     """Delete a role of a user's own; its members lose what it gave them at once.

@@ -66,11 +66,6 @@ def presence_of(client: Any, endpoint_ids: Iterable[UUID], *, now: float) -> dic
     }
 
 
-def count_online(client: Any, *, now: float) -> int:
-    """Count the endpoints that are online at `now` (epoch seconds)."""
-    return int(client.zcount(PRESENCE, now - SILENCE_LIMIT, "+inf"))
-
-
 def all_online_ids(client: Any, *, now: float) -> set[UUID]:
     """Return every endpoint that is online at `now` (epoch seconds)."""
     names = client.zrangebyscore(PRESENCE, now - SILENCE_LIMIT, "+inf")

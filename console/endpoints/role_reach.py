@@ -52,13 +52,6 @@ def set_role_reach(
     return groups
 
 
-def groups_reached_by(role: Role) -> list[ComputerGroup]:
-    """List the groups that a role reaches, by name."""
-    granted = ComputerGroupGrant.objects.filter(group=role, permission=reach_permission())
-    reached = ComputerGroup.objects.filter(pk__in=granted.values("content_object"))
-    return list(reached.order_by("name"))
-
-
 def reach_permission() -> Permission:
     """Return the permission that grants on computer groups are made with."""
     return Permission.objects.get(content_type__app_label="endpoints", codename=REACH)

@@ -69,11 +69,6 @@ def standings_of(endpoints: Iterable[Endpoint], *, now: datetime) -> list[Endpoi
     return [_standing(endpoint, present.get(endpoint.pk)) for endpoint in listed]
 
 
-def standing_of(endpoint: Endpoint, *, now: datetime) -> EndpointStanding:
-    """Return one endpoint with its presence."""
-    return standings_of([endpoint], now=now)[0]
-
-
 def count_endpoints(user: User | AnonymousUser, *, now: datetime) -> EndpointCounts:
     """Count the endpoints that this user may see."""
     ids = endpoints_visible_to(user).filter(revoked_at=None).values_list("pk", flat=True)

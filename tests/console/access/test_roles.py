@@ -14,7 +14,6 @@ from console.access.roles import (
     create_role,
     delete_role,
     members_of,
-    set_role_grants,
     set_role_members,
     set_user_roles,
 )
@@ -129,13 +128,6 @@ class TestChanging:
 
         assert Role.objects.get(pk=role.pk).name == "Day shift"
         assert "detect_alert_write" in read_powers([role])[role.pk].permissions
-
-    def test_grants_on_content_sets_alone(self, actor: Actor) -> None:
-        role = _made(actor)
-
-        set_role_grants(role, [("Default", "read_saved_question")], actor=actor, now=NOW)
-
-        assert read_powers([role])[role.pk].content == {("Default", "read_saved_question")}
 
     def test_of_a_seeded_role_is_refused(self, actor: Actor) -> None:
         role = _seeded()

@@ -41,7 +41,7 @@ class TestPresence:
         assert presence.online_ids(valkey, [endpoint], now=NOW + SILENCE_LIMIT) == {endpoint}
         later = NOW + SILENCE_LIMIT + 0.1
         assert presence.online_ids(valkey, [endpoint], now=later) == set()
-        assert presence.count_online(valkey, now=later) == 0
+        assert presence.all_online_ids(valkey, now=later) == set()
 
     def test_ends_at_once_when_the_gateway_says_so(self, valkey: redis.Redis) -> None:
         endpoint, other = uuid4(), uuid4()

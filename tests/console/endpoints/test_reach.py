@@ -9,9 +9,9 @@ from console.audit.models import AuditEvent
 from console.certificates.models import Certificate
 from console.certificates.visibility import certificates_visible_to
 from console.core.exceptions import InvalidInput
-from console.endpoints.models import ComputerGroup, Endpoint
+from console.endpoints.models import ComputerGroup, ComputerGroupGrant, Endpoint
 from console.endpoints.reach import EVERYTHING, NOTHING, Reach, reach_of
-from console.endpoints.role_reach import groups_reached_by, set_role_reach
+from console.endpoints.role_reach import set_role_reach
 from tests.console.api_client import PASSWORD, make_administrator, make_user
 from tests.console.computers import ADMINISTRATOR, NOW, enrolled_endpoint
 from tests.console.pages import messages_of
@@ -97,6 +97,12 @@ class TestCertificates:
         assert far.certificate not in visible
         assert own in visible
         assert not certificates_visible_to(make_user("bob")).exists()
+
+
+def groups_reached_by(role: Role) -> list[ComputerGroup]:
+    """List the groups that a role reaches, by name."""
+    granted = ComputerGroupGrant.objects.filter(group=role).values("content_object")
+    return list(ComputerGroup.objects.filter(pk__in=granted).order_by("name"))
 
 
 class TestSetRoleReach:

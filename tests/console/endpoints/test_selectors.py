@@ -13,7 +13,6 @@ from console.endpoints.selectors import (
     count_endpoints,
     endpoint_visible_to,
     endpoints_visible_to,
-    standing_of,
     standings_of,
 )
 from tests.console.api_client import make_user
@@ -70,7 +69,8 @@ class TestStandings:
         Endpoint.objects.update(revoked_at=NOW)
         endpoint.refresh_from_db()
 
-        assert not standing_of(endpoint, now=NOW).is_online
+        [standing] = standings_of([endpoint], now=NOW)
+        assert not standing.is_online
 
     def test_are_counted_for_the_user_who_asks(self, valkey: redis.Redis) -> None:
         _heard(valkey, enrolled_endpoint("a"))
