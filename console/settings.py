@@ -56,6 +56,7 @@ VEDETTE_STATUS_PORT = _environment.number("VEDETTE_STATUS_PORT", 17443)
 
 # ---------------------------------------------------------------- what is kept
 VEDETTE_ANSWERS_KEPT_DAYS = _environment.number("VEDETTE_ANSWERS_KEPT_DAYS", 30, lowest=1)
+VEDETTE_INSTRUCTIONS_KEPT_DAYS = _environment.number("VEDETTE_INSTRUCTIONS_KEPT_DAYS", 30, lowest=1)
 
 # ---------------------------------------------------------------- Django
 # Made when something is signed for the first time: whoever only reads the settings, as a checker of

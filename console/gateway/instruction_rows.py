@@ -32,13 +32,14 @@ _INSERT: Final = (
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _COPY: Final = f"COPY {_TABLE} ({_COLUMNS}) FROM STDIN"
+# What was signed is of no use any more when it has ended, and intel is large.
 _CLOSE: Final = (
-    f"UPDATE {_TABLE} SET state = %s, completed_at = %s, detail = %s "  # noqa: S608 - as above
+    f"UPDATE {_TABLE} SET state = %s, completed_at = %s, detail = %s, envelope = x'' "  # noqa: S608 - as above
     f"WHERE endpoint_id = %s AND sequence = %s AND state = '{State.WAITING.value}'"
 )
 _CLOSE_TOGETHER: Final = (
     f"UPDATE {_TABLE} AS present "  # noqa: S608 - as above
-    "SET state = ended.state, completed_at = ended.at, detail = ended.detail "
+    "SET state = ended.state, completed_at = ended.at, detail = ended.detail, envelope = '' "
     "FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::uuid[], %s::bigint[]) "
     "AS ended (state, at, detail, endpoint_id, sequence) "
     "WHERE present.endpoint_id = ended.endpoint_id AND present.sequence = ended.sequence "

@@ -10,7 +10,7 @@ class OutboundInstruction(models.Model):
     """A signed instruction for one endpoint, kept until the endpoint says how it ended.
 
     `sequence` grows by one per endpoint and is part of what is signed: an instruction is never
-    accepted twice. `envelope` is what `protocol.signing.seal` made.
+    accepted twice. `envelope` is what `protocol.signing.seal` made; empty once it has ended.
     """
 
     class State(models.TextChoices):

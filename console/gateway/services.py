@@ -145,7 +145,7 @@ def expire_instructions(*, now: datetime) -> int:
     """Close instructions whose time is over; tell how many."""
     overdue = OutboundInstruction.objects.filter(state=State.WAITING, expires_at__lte=now)
     withdrawn = list(overdue.values_list("endpoint_id", "sequence"))
-    count = overdue.update(state=State.EXPIRED, completed_at=now)
+    count = overdue.update(state=State.EXPIRED, completed_at=now, envelope=b"")
     transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
     return count
 
@@ -219,7 +219,9 @@ def _expire_older(endpoint_ids: Sequence[UUID], kind: str, *, now: datetime) -> 
         endpoint_id__in=endpoint_ids, kind=kind, state=State.WAITING
     )
     withdrawn = list(older.values_list("endpoint_id", "sequence"))
-    older.update(state=State.EXPIRED, completed_at=now, detail="replaced by a newer one")
+    older.update(
+        state=State.EXPIRED, completed_at=now, detail="replaced by a newer one", envelope=b""
+    )
     transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
 
 

@@ -61,6 +61,7 @@ print(json.dumps({
     "sent": sent,
     "restored": restore_waiting_instructions(now=now),
     "rows": list(rows.values_list("sequence", "state", "detail", "kind")),
+    "kept": [len(row.envelope) > 0 for row in rows],
     "times": all(row.created_at == now and row.completed_at in (None, now) for row in rows),
 }))
 """
@@ -119,6 +120,7 @@ class TestInstructionsOnPostgres:
         assert found["rows"] == [first, second] * count
         assert found["restored"] == count
         assert found["times"]
+        assert found["kept"] == [False, True] * count
 
 
 class TestLocksOnPostgres:

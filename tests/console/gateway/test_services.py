@@ -167,6 +167,7 @@ class TestCompleteInstructions:
         row = OutboundInstruction.objects.get()
         assert (row.state, row.completed_at) == (state, NOW)
         assert "\x00" not in row.detail
+        assert bytes(row.envelope) == b""
         assert not valkey.exists(instructions_key(endpoint.pk))
 
     def test_changes_nothing_the_second_time_or_for_others(self) -> None:

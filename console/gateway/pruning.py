@@ -1,0 +1,35 @@
+"""Delete instructions that ended long ago, in small transactions.
+
+The newest row of each endpoint stays, however old: the next sequence is counted from it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
+from console.gateway.models import OutboundInstruction
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_AT_ONCE: Final = 5000
+
+
+def prune_instructions(*, now: datetime) -> int:
+    """Delete those that ended before `VEDETTE_INSTRUCTIONS_KEPT_DAYS`; tell how many."""
+    kept = timedelta(days=settings.VEDETTE_INSTRUCTIONS_KEPT_DAYS)
+    newer = OutboundInstruction.objects.filter(
+        endpoint=OuterRef("endpoint"), sequence__gt=OuterRef("sequence")
+    )
+    old = OutboundInstruction.objects.filter(Exists(newer), completed_at__lt=now - kept)
+    count = 0
+    while piece := list(old.values_list("pk", flat=True)[:_AT_ONCE]):
+        OutboundInstruction.objects.filter(pk__in=piece).delete()
+        count += len(piece)
+    if count:
+        log.info("gateway.instructions_pruned", instructions=count)
+    return count
