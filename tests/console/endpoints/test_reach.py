@@ -18,7 +18,8 @@ from tests.console.pages import messages_of
 from tests.console.roles import all_computers, give_role, manual_group
 from tests.permissions.scene import client_of
 
-pytestmark = pytest.mark.django_db
+# Passwords that are asked for again are counted in the cache.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("valkey")]
 
 VIEW = "endpoints.view_endpoint"
 REVOKE = "endpoints.revoke_endpoint"
