@@ -10,6 +10,14 @@ from typing import Final
 from cryptography import x509
 
 from agent.exceptions import NotRunning
+from agent.sensors.components import (
+    Standing,
+    detection_standing,
+    overall_state,
+    recorded_kinds,
+    recorder_standing,
+    response_standing,
+)
 from agent.sensors.context import Row, SensorContext, SensorFunction
 from agent.sensors.exceptions import SensorFailed, SensorUnavailable
 from agent.sensors.job_folder import JobFolder
@@ -21,10 +29,7 @@ from eventstore.exceptions import EventStoreError
 
 DETECT, RECORDER, RESPONSE = "Detect Engine", "Event Recorder", "Incident Response"
 WHOLE: Final = "Threat Response"
-NOMINAL, DISABLED, ATTENTION = "Nominal", "Disabled", "Attention Needed"
 _SYSTEMS: Final = {"linux": "Linux", "windows": "Windows", "macos": "Mac"}
-_ABSENT: Final = "absent"
-_RUNNING: Final = "running"
 _CERTIFICATE: Final = re.compile(
     rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL
 )
@@ -36,9 +41,9 @@ def threat_response(context: SensorContext, _parameters: Mapping[str, str]) -> I
     system = _SYSTEMS.get(context.platform, context.platform)
     for component, rows in (
         (RECORDER, _recorder(status)),
-        (DETECT, _detect(status)),
+        (DETECT, _detect(context, status)),
         (RESPONSE, _response(context)),
-        (WHOLE, _whole(status)),
+        (WHOLE, _whole(context, status)),
     ):
         for key, value in rows:
             yield component, key, f"{system} {value}" if key.endswith("Status") else value
@@ -47,7 +52,7 @@ def threat_response(context: SensorContext, _parameters: Mapping[str, str]) -> I
 def overall(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
     """Give the status of the whole."""
     system = _SYSTEMS.get(context.platform, context.platform)
-    yield (f"{system} {_overall(_asked(context))}",)
+    yield (f"{system} {overall_state(context, _asked(context))}",)
 
 
 def certificate_installed(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
@@ -74,55 +79,43 @@ def _asked(context: SensorContext) -> LocalStatus:
 
 def _recorder(status: LocalStatus) -> Iterator[tuple[str, str]]:
     report = status.report
-    yield "Status", _recorder_status(status)
+    yield from _shown(recorder_standing(status))
     for source in report.sources:
         reason = f": {source.reason}" if source.reason else ""
         yield f"Source {source.name}", f"{source.state}{reason}"
-    yield "Recorded Kinds", ", ".join(sorted(_recorded_kinds(status)))
+    yield "Recorded Kinds", ", ".join(sorted(recorded_kinds(status)))
     yield "Events Recorded", str(sum(counted.recorded for counted in report.counters.values()))
     yield "Events Lost", str(sum(counted.lost for counted in report.counters.values()))
     yield "Database Bytes", str(report.store_bytes)
     yield "Oldest Event", instant_text(report.store_oldest_at)
 
 
-def _recorder_status(status: LocalStatus) -> str:
-    present = [source for source in status.report.sources if source.state != _ABSENT]
-    if not present:
-        return DISABLED
-    return NOMINAL if all(source.state == _RUNNING for source in present) else ATTENTION
-
-
-def _recorded_kinds(status: LocalStatus) -> set[str]:
-    sources = (source for source in status.report.sources if source.state != "failed")
-    return {kind for source in sources for kind in source.kinds}
-
-
-def _detect(status: LocalStatus) -> Iterator[tuple[str, str]]:
+def _detect(context: SensorContext, status: LocalStatus) -> Iterator[tuple[str, str]]:
     report = status.report
-    can_use = bool(_recorded_kinds(status))
-    yield "Status", _recorder_status(status)
+    yield from _shown(detection_standing(context, status))
     # In the words, and the case, of the guides.
-    yield "Can use Signals", str(can_use).lower()
+    yield "Can use Signals", str(bool(recorded_kinds(status))).lower()
     yield "Signals", str(report.signals)
     yield "Intel Revision", str(report.intel_revision)
 
 
 def _response(context: SensorContext) -> Iterator[tuple[str, str]]:
-    # Who reads this has a sensor that answers.
-    yield "Status", NOMINAL
+    yield from _shown(response_standing(context))
     yield "Jobs Kept", str(len(JobFolder(context.directories.jobs).all()))
 
 
-def _whole(status: LocalStatus) -> Iterator[tuple[str, str]]:
-    yield "Overall Status", _overall(status)
+def _whole(context: SensorContext, status: LocalStatus) -> Iterator[tuple[str, str]]:
+    yield "Overall Status", overall_state(context, status)
     yield "Agent Version", status.agent_version
     yield "Running Since", instant_text(status.report.started_at)
     for problem in status.report.problems:
         yield "Problem", problem
 
 
-def _overall(status: LocalStatus) -> str:
-    return ATTENTION if status.report.problems else _recorder_status(status)
+def _shown(standing: Standing) -> Iterator[tuple[str, str]]:
+    yield "Status", standing.state
+    for reason in standing.reasons:
+        yield "Problem", reason
 
 
 def _has_certificate(context: SensorContext) -> bool:

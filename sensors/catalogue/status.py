@@ -15,8 +15,10 @@ SENSORS: Final = (
         name="Threat Response - Status",
         description="The agent's components (Detect Engine, Event Recorder, Incident Response, "
         "Threat Response) with what is known of each. A component's Status begins with the "
-        "operating system: Nominal, Disabled, or Attention Needed with the reasons in further "
-        "rows. An agent that does not run answers nothing at all.",
+        "operating system: Nominal, Package Required (a part, or a program that it needs, is "
+        "missing or too old), Disabled (it has nothing to do: no source allowed, no Signals "
+        "deployed) or Attention Needed; further rows say why. An agent that does not run answers "
+        "nothing at all.",
         category=CATEGORY,
         columns=(Column("Component"), Column("Key"), Column("Value")),
         content_set=_CONTENT_SET,
@@ -25,8 +27,8 @@ SENSORS: Final = (
     SensorDefinition(
         key="status.overall",
         name="Threat Response - Overall Status",
-        description="One line for the whole agent: the operating system with Nominal, Disabled or "
-        "Attention Needed.",
+        description="One line for the whole agent: the operating system with Nominal, Package "
+        "Required, Disabled or Attention Needed.",
         category=CATEGORY,
         columns=(Column("Threat Response - Overall Status"),),
         content_set=_CONTENT_SET,
