@@ -20,8 +20,12 @@ from sensors.definitions import ValueType
 
 _NUMBERS: Final = {ValueType.INTEGER, ValueType.DECIMAL, ValueType.BYTES, ValueType.SECONDS}
 _TEXTS: Final = {ValueType.TEXT, ValueType.PATH, ValueType.HASH}
+# A cell of these may be none of them.
+_READABLE: Final = _NUMBERS | {ValueType.INSTANT}
 # Their order as text is not theirs.
 _READ_TO_SORT: Final = {ValueType.IP_ADDRESS, ValueType.VERSION}
+# The same to PostgreSQL and to Python, by which Django lets SQLite search. No line may follow.
+_NUMBER: Final = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?(?!\n)$"
 _PATTERNS: Final = {
     Relation.CONTAINS: "%{}%",
     Relation.STARTS: "{}%",
@@ -122,7 +126,11 @@ class RowsQuery:
             if each.column is None:
                 parts.append(f"{count} {direction}")
             elif not self.group_by or each.column in self.group_by:
-                parts.append(f"{sort_key(each.column, self.types[each.column])} {direction}")
+                kind = self.types[each.column]
+                if kind in _READABLE:
+                    # What is not of the column's type comes last either way.
+                    parts.append(f"CASE WHEN {is_known(each.column, kind)} THEN 0 ELSE 1 END")
+                parts.append(f"{sort_key(each.column, kind)} {direction}")
         return ", ".join([*parts, last])
 
 
@@ -153,10 +161,17 @@ def sort_key(index: int, kind: ValueType) -> str:
     value = cell(index)
     if kind not in _NUMBERS:
         return f"lower({value})"
-    if connection.vendor == "postgresql":
-        # What is no number must not fail the statement.
-        return f"CASE WHEN {value} ~ '^[+-]?[0-9]+(\\.[0-9]+)?$' THEN {value}::numeric END"
-    return f"CAST({value} AS REAL)"
+    # What is no number must not fail the statement.
+    return f"CASE WHEN {is_known(index, kind)} THEN CAST({value} AS NUMERIC) END"
+
+
+def is_known(index: int, kind: ValueType) -> str:
+    """Write the test whether a cell has a value that its column's order knows."""
+    value = cell(index)
+    if kind not in _NUMBERS:
+        return f"{value} <> ''"
+    operator = "~" if connection.vendor == "postgresql" else "REGEXP"
+    return f"{value} {operator} '{_NUMBER}'"
 
 
 def _condition(relation: Relation, column: int, value: str, parameters: list[Any]) -> str:

@@ -159,6 +159,35 @@ class TestWindow:
             ordered = ["shared", "web-1", "web-2", "Datenbänke"]
             assert names == [*(reversed(ordered) if descending else ordered), "100%_sure"]
 
+    @pytest.mark.parametrize(
+        ("kind", "ordered"),
+        [
+            ("integer", ["-3", "9", "+10", "9007199254740993"]),
+            ("bytes", ["9", "10", "9007199254740992", "9007199254740993"]),
+            ("decimal", ["-0.5", "0.25", "9", "10.5", "2e3"]),
+            ("seconds", ["0", "9.5", "10"]),
+            ("instant", ["2026-01-02 00:00:00.000+00:00", "2026-11-02 00:00:00.000+00:00"]),
+        ],
+    )
+    @pytest.mark.parametrize("group_by", [(), (1,)])
+    def test_sorts_what_is_not_of_the_type_last_either_way(
+        self, ids: list[UUID], kind: str, ordered: list[str], group_by: tuple[int, ...]
+    ) -> None:
+        question = scene.asked(scene.administrator())
+        rows = [(value, value) for value in [*reversed(ordered), ""]]
+        if kind != "instant":
+            rows += [("no number", "no number"), ("1\n", "1\n")]
+        record_answers([scene.answer(question, ids[0], rows)])
+        question.columns[1]["type"] = kind
+
+        for descending in (False, True):
+            sort = (SortBy(column=1, descending=descending),)
+            found = window(question, EVERYTHING, GridRequest(sort=sort, group_by=group_by))
+
+            wanted = list(reversed(ordered)) if descending else ordered
+            assert [row.values[1] for row in found.rows][: len(ordered)] == wanted
+            assert len(found.rows) == len(rows)
+
     def test_groups_by_columns(self, question: Question, group: ComputerGroup) -> None:
         found = window(question, EVERYTHING, GridRequest(group_by=(1,)))
         reach = Reach(group_ids=frozenset({group.pk}))
