@@ -143,8 +143,8 @@ class TestRows:
             texts[title] = _wanted(page)["text"][0]
             await expect(page.locator("#narrowed")).to_contain_text("the 1 endpoint that")
 
-        assert 'Search for Files Results[job-17]' in texts["Results"]
-        assert 'Cancel Incident Response Job[job-17]' in texts["Cancel the job …"]
+        assert "Search for Files Results[job-17]" in texts["Results"]
+        assert "Cancel Incident Response Job[job-17]" in texts["Cancel the job …"]
 
 
 class TestUnanswered:
