@@ -66,15 +66,29 @@ def public_key_pin(keys_directory: Path = KEYS_DIR) -> str:
 
     It stays when the certificate is reissued. Raises `AuthorityMissing` before the first one.
     """
+    der = (
+        _server_certificate(keys_directory)
+        .public_key()
+        .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    return f"sha256//{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
+
+
+def server_fingerprint(keys_directory: Path = KEYS_DIR) -> str:
+    """Return the SHA-256 of the present server certificate in hexadecimal.
+
+    Raises `AuthorityMissing` before the first one.
+    """
+    certificate = _server_certificate(keys_directory)
+    return fingerprint_of(certificate.public_bytes(serialization.Encoding.DER))
+
+
+def _server_certificate(keys_directory: Path) -> x509.Certificate:
     try:
         pem = (keys_directory / SERVER_CERTIFICATE).read_bytes()
     except FileNotFoundError as error:
         raise AuthorityMissing("the console has no server certificate yet") from error
-    public_key = x509.load_pem_x509_certificate(pem).public_key()
-    der = public_key.public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return f"sha256//{base64.b64encode(hashlib.sha256(der).digest()).decode()}"
+    return x509.load_pem_x509_certificate(pem)
 
 
 class _FreshContext:

@@ -26,7 +26,7 @@ from console.endpoints.addresses import name_for_others
 from console.endpoints.exceptions import EndpointRevoked
 from console.endpoints.forms import AddEndpointForm, RevokeEndpointForm
 from console.endpoints.group_pages import GroupAdmin
-from console.endpoints.installer import install_command
+from console.endpoints.installer import install_command, install_command_without_curl
 from console.endpoints.label_pages import LabelAdmin, ask_for_labels, label_chips
 from console.endpoints.labels import CHANGE, labels_visible_to
 from console.endpoints.models import ComputerGroup, Endpoint, Label
@@ -247,9 +247,11 @@ class EndpointAdmin(ReadOnlyAdmin):
             except InvalidInput as refusal:
                 form.add_error(None, refusal.detail)
             else:
+                name = name_for_others(request)
                 context |= {
                     "token": created,
-                    "command": install_command(created.plain, name=name_for_others(request)),
+                    "command": install_command(created.plain, name=name),
+                    "command_without_curl": install_command_without_curl(created.plain, name=name),
                 }
         return page_in_shell(request, "endpoints/add.html", context)
 

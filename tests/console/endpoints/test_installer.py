@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,11 @@ import redis
 import uvicorn
 
 from console.certificates import tls
-from console.endpoints.installer import install_command, installer_script
+from console.endpoints.installer import (
+    install_command,
+    install_command_without_curl,
+    installer_script,
+)
 from console.endpoints.models import Endpoint
 from console.endpoints.public_asgi import public_application
 from tests.console.asgi_client import ask
@@ -34,9 +38,41 @@ class TestInstallCommand:
 
         words = shlex.split(command)
         assert words[words.index("--pinnedpubkey") + 1] == tls.public_key_pin(settings.KEYS_DIR)
-        assert "Authorization: Bearer tok en" in words
         assert "https://console.example:17443/install" in words
         assert words[-2:] == ["|", "sh"]
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("make", [install_command, install_command_without_curl])
+    def test_shows_the_token_to_the_shell_alone(self, make: Callable[..., str]) -> None:
+        prepare_console()
+
+        command = make(HOSTILE, name="console.example")
+
+        # `printf` is a part of the shell; whatever else stands there is a program with arguments.
+        before, token, rest = command.partition(shlex.quote(HOSTILE))
+        assert before == "{ printf 'Authorization: Bearer %s\\n' "
+        assert token
+        assert "owned" not in rest
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize("make", [install_command, install_command_without_curl])
+    def test_fails_and_says_so_when_nothing_comes(
+        self, make: Callable[..., str], tmp_path: Path
+    ) -> None:
+        prepare_console()
+        (tmp_path / "sh").symlink_to("/bin/sh")
+        line = make("token", name="localhost")
+
+        result = subprocess.run(
+            ["/bin/sh", "-c", line],
+            env={"PATH": str(tmp_path)},
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+        assert result.returncode == 1
+        assert "nothing was installed" in result.stderr
 
     @pytest.mark.django_db
     def test_puts_an_ipv6_address_into_brackets(self) -> None:
@@ -210,7 +246,34 @@ class TestInstallation:
         pin = tls.public_key_pin(settings.KEYS_DIR)
         wrong = line.replace(pin, f"sha256//{'A' * 43}=")
 
-        refused = _sh(wrong.removesuffix(" | sh"))
+        refused = _sh(wrong)
 
-        assert refused.returncode == 90, "curl: the public key does not match the pinned one"
-        assert refused.stdout == ""
+        assert "public key" in refused.stderr, "curl: it does not match the pinned one"
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert not Endpoint.objects.exists()
+
+    def test_without_curl_enrols(self, public_port: int, tmp_path: Path) -> None:
+        line = install_command_without_curl(enrolment_token(), name="localhost")
+        prefix, home = tmp_path / "program", tmp_path / "home"
+
+        installed = _sh(f"{line} -s -- --no-service --prefix {prefix} --home {home}")
+
+        assert installed.returncode == 0, installed.stderr
+        assert Endpoint.objects.get().enrolled_with == "tests"
+
+    def test_without_curl_sends_nothing_to_another_certificate(
+        self, public_port: int, settings: Any
+    ) -> None:
+        line = install_command_without_curl(enrolment_token(), name="localhost")
+        wrong = line.replace(tls.server_fingerprint(settings.KEYS_DIR), "0" * 64)
+
+        refused = _sh(wrong)
+
+        assert "not this console: nothing was sent" in refused.stderr
+        assert refused.returncode == 1
+
+    def test_without_curl_says_why_the_console_refused(self, public_port: int) -> None:
+        refused = _sh(install_command_without_curl("unknown", name="localhost"))
+
+        assert "the console refused" in refused.stderr
+        assert refused.returncode == 1
