@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 import uuid
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import logged_in_page
 from tests.e2e.console import Agent, Console, eventually
@@ -22,19 +26,16 @@ pytestmark = [
 
 # Seconds from the click to the end of the endpoint's connection.
 CUT_WITHIN = 5.0
+# Seconds from the start of a program to its row in an open grid.
+SHOWN_WITHIN = 2.0
 
 
 def online(console: Console, agent: Agent) -> bool:
     return bool(console.endpoint(agent.endpoint_id)["online"])
 
 
-def test_an_attack_is_seen_from_enrolment_to_revocation(
-    console: Console, agents: list[Agent], tmp_path: Path
-) -> None:
-    first, second = agents
-    marker = f"vedette-{uuid.uuid4().hex[:12]}"
-
-    # Both endpoints are there, each with event sources that work.
+def wait_until_at_work(console: Console, agents: list[Agent]) -> None:
+    """Wait until both endpoints are there, each with event sources that work."""
     eventually(
         lambda: all(online(console, agent) for agent in agents),
         within=30,
@@ -48,6 +49,61 @@ def test_an_attack_is_seen_from_enrolment_to_revocation(
         within=60,
         what="the first status reports",
     )
+
+
+def write_and_deploy_signal(page: Page, console: Console, name: str, definition: str) -> int:
+    """Write a Signal as an analyst does, save it, deploy it; return what endpoints then have."""
+    page.goto(f"{console.url}/intel/inteldocument/")
+    page.get_by_role("link", name=re.compile("Add")).first.click()
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Linux").check()
+    page.locator("[data-editor] .cm-content").click()
+    page.keyboard.insert_text(definition)
+    page.get_by_label("MITRE ATT&CK techniques").fill("T1059.004")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Not deployed")).to_be_visible()
+    page.get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.get_by_text("Deployed", exact=True)).to_be_visible()
+    [document] = [each for each in console.results("intel/") if each["name"] == name]
+    assert (document["definition"], document["techniques"]) == (definition, ["T1059.004"])
+    publication = page.locator("section[aria-labelledby=deployment] header .v-help").inner_text()
+    return int(publication.removeprefix("publication "))
+
+
+def watch_live(page: Page, console: Console, agent: Agent, expression: str) -> None:
+    """Open the live grid from the endpoint's page and narrow it on the endpoint."""
+    page.goto(f"{console.url}/endpoints/endpoint/{agent.endpoint_id}/change/")
+    page.locator("form[action^='/live/open/'] button").click()
+    page.wait_for_selector("#live[data-state=OPEN]")
+    page.click("#mode-text")
+    page.fill("#expression", expression)
+    page.click("#run-search")
+    expect(page.locator("#total")).to_have_text("0 events")
+    expect(page.locator("#progress")).to_be_hidden()
+
+
+def revoke(page: Page, console: Console, agent: Agent) -> dict[str, Any]:
+    """Revoke an endpoint on its page, and return what its agent says once it is cut off."""
+    page.goto(f"{console.url}/endpoints/endpoint/{agent.endpoint_id}/revoke/")
+    page.fill("input[name=reason]", "end of the test")
+    page.fill("input[name=confirmation]", console.endpoint(agent.endpoint_id)["host_name"])
+    page.get_by_role("button", name="Revoke").click()
+    cut = eventually(
+        lambda: status if (status := agent.status())["link"] != "connected" else None,
+        within=CUT_WITHIN,
+        what="the cut of the revoked endpoint",
+    )
+    page.get_by_text("Revoked").first.wait_for(timeout=10_000)
+    return cut
+
+
+def test_an_attack_is_seen_from_enrolment_to_revocation(
+    console: Console, agents: list[Agent], tmp_path: Path
+) -> None:
+    first, second = agents
+    marker = f"vedette-{uuid.uuid4().hex[:12]}"
+
+    wait_until_at_work(console, agents)
 
     # What happens on a host is found by a live session, with path, arguments and parent.
     evidence = tmp_path / marker
@@ -64,51 +120,40 @@ def test_an_attack_is_seen_from_enrolment_to_revocation(
     assert event["process"]["arguments"][1] == "-c"  # type: ignore[index]  # JSON
     assert "python" in event["process"]["path"]  # type: ignore[index]  # JSON
 
-    # A Signal is written, deployed, and applied by both.
-    document = console.api(
-        "POST",
-        "intel/",
-        {
-            "name": f"Marker {marker}",
-            "type": "signal",
-            "platforms": ["linux"],
-            "definition": f"process.command_line contains '{marker}-attack'",
-            "techniques": ["T1059.004"],
-        },
-    ).body
-    deployed = console.api("POST", f"intel/{document['id']}/deploy/").body
-    eventually(
-        lambda: all(
-            console.endpoint(agent.endpoint_id)["intel_revision"] == deployed["revision"]
-            for agent in agents
-        ),
-        within=60,
-        what="the arrival of the Signal",
-    )
-
-    # The alert appears in an open page without reloading, hostile markup and all.
     with logged_in_page(console, tmp_path) as page:
+        # An open grid shows the start of a process within two seconds.
+        watch_live(page, console, first, f"process.command_line contains '{marker}-live'")
+        began = time.monotonic()
+        first.host.run("/bin/echo", f"{marker}-live")
+        row = page.locator("#grid .slick-row", has_text=f"{marker}-live").first
+        row.wait_for(timeout=SHOWN_WITHIN * 1000)
+        assert time.monotonic() - began < SHOWN_WITHIN
+
+        # A Signal is written, saved and deployed by clicking, and applied by both.
+        definition = f"process.command_line contains '{marker}-attack'"
+        publication = write_and_deploy_signal(page, console, f"Marker {marker}", definition)
+        eventually(
+            lambda: all(
+                agent.status()["report"]["intel_revision"] >= publication for agent in agents
+            ),
+            within=60,
+            what="the arrival of the Signal",
+        )
+
+        # The alert appears in an open page without reloading, hostile markup and all.
         page.goto(f"{console.url}/alerts/alert/")
+        page.evaluate("window.isTheSamePage = true")
         attack = f"echo {marker}-attack '<script>document.title=\"owned\"</script>'"
         second.host.run("/bin/sh", "-c", attack)
         row = page.locator("[data-alert]").filter(has_text=f"Marker {marker}").first
         row.wait_for(timeout=20_000)
+        assert page.evaluate("window.isTheSamePage")
         row.get_by_role("link").first.click()
         page.locator("#matched").get_by_text(f"{marker}-attack").first.wait_for(timeout=10_000)
         assert "owned" not in page.title()
 
         # Revoking cuts the endpoint off: offline here, refused there.
-        page.goto(f"{console.url}/endpoints/endpoint/{second.endpoint_id}/revoke/")
-        page.fill("input[name=reason]", "end of the test")
-        host_name = console.endpoint(second.endpoint_id)["host_name"]
-        page.fill("input[name=confirmation]", host_name)
-        page.get_by_role("button", name="Revoke").click()
-        cut = eventually(
-            lambda: status if (status := second.status())["link"] != "connected" else None,
-            within=CUT_WITHIN,
-            what="the cut of the revoked endpoint",
-        )
-        page.get_by_text("Revoked").first.wait_for(timeout=10_000)
+        cut = revoke(page, console, second)
 
     assert "revoked" in cut["link_reason"]
     assert online(console, first)
