@@ -241,11 +241,12 @@ class TestGroups:
         assert '<option value="3600" selected>' in text
 
     def test_are_named_to_who_reaches_them_only(
-        self, ada: User, ben: User, group: ComputerGroup, ids: list[UUID]
+        self, ben: User, group: ComputerGroup, ids: list[UUID]
     ) -> None:
+        # It was in reach when it was asked.
         secret = scene.group_named("Merger")
         Membership.objects.create(group=secret, endpoint_id=ids[0])
-        question = scene.asked(ada, groups=(group, secret))
+        question = scene.asked(ben, groups=(group, secret))
         address = f"/questions/{question.pk}/"
 
         seen = [
