@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from agent import vitals
 from agent.vitals import Vitals
+
+BALLAST = 32 << 20
+BURN = """
+import time
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+"""
+
+
+@contextmanager
+def burning_child() -> Iterator[BurningChild]:
+    program = f"{BURN}\nballast = bytearray({BALLAST} * 2)\nprint('burns', flush=True)\nburn(60)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        yield BurningChild(process)
+        process.kill()
+
+
+class BurningChild:
+    """A child that takes processor time and memory."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def wait_until_it_burns(self) -> None:
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
 
 
 def burn(seconds: float) -> None:
@@ -36,3 +68,24 @@ class TestSample:
 
     def test_knows_the_resident_memory(self) -> None:
         assert Vitals().memory_bytes > 1 << 20
+
+    def test_counts_the_children_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(vitals, "SHORTEST_INTERVAL", 0.05)
+        alone = Vitals().memory_bytes
+        with burning_child() as child:
+            own = Vitals()
+            child.wait_until_it_burns()
+            time.sleep(0.5)
+            own.sample()
+
+        assert own.memory_bytes > alone + BALLAST
+        assert own.cpu_percent > 5
+
+    def test_counts_what_an_ended_child_had_spent(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(vitals, "SHORTEST_INTERVAL", 0.05)
+        own = Vitals()
+
+        subprocess.run([sys.executable, "-c", f"{BURN}\nburn(0.3)"], check=True)
+        own.sample()
+
+        assert own.cpu_percent > 5
