@@ -7,7 +7,6 @@ missing one must never keep an endpoint away from its console.
 from __future__ import annotations
 
 import ipaddress
-import os
 import platform
 import socket
 from pathlib import Path
@@ -76,8 +75,3 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
-
-
-def effective_user_is_root() -> bool:
-    """Tell whether this process may use event sources that need root."""
-    return os.geteuid() == 0
