@@ -6,7 +6,7 @@ Only administrators see them: a content set decides what roles may do.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
@@ -27,7 +27,11 @@ from console.access.models import ContentSet, ContentSetGrant, User
 from console.core.admin import page_in_shell
 from console.core.exceptions import VedetteError
 from console.core.requests import actor_of
+from console.questions.browser_json import user_of
 from console.questions.models import SavedQuestion, Sensor
+from console.questions.placing import move_sensor
+
+_LONGEST_NUMBER: Final = 18
 
 
 class ContentSetForm(forms.Form):
@@ -125,6 +129,27 @@ def remove_content_set(request: HttpRequest, content_set_id: int) -> HttpRespons
         return HttpResponseRedirect(reverse("content-set", args=[content_set_id]))
     messages.success(request, f"“{name}” was deleted.")
     return HttpResponseRedirect(reverse("content-sets"))
+
+
+@require_POST
+def place_sensor(request: HttpRequest, sensor_id: int) -> HttpResponse:
+    """Put a sensor into another content set."""
+    _require_administrator(request)
+    sensor = Sensor.objects.filter(pk=sensor_id).first()
+    if sensor is None:
+        raise Http404("There is no such sensor.")
+    number = request.POST.get("content_set", "")
+    is_number = number.isascii() and number.isdigit() and len(number) <= _LONGEST_NUMBER
+    content_set = _found(int(number) if is_number else 0)
+    move_sensor(
+        sensor,
+        content_set,
+        user=user_of(request),
+        actor=actor_of(request),
+        now=timezone.now(),
+    )
+    messages.success(request, f"“{sensor.name}” lies in “{content_set.name}” now.")
+    return HttpResponseRedirect(reverse("sensor", args=[sensor.pk]))
 
 
 # ---------------------------------------------------------------------- inside

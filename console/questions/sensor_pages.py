@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from console.access.content import content_sets_of, may_use
-from console.access.models import User
+from console.access.models import ContentSet, User
 from console.core.admin import page_in_shell
 from console.core.instants import how_long_ago
 from console.core.requests import actor_of
@@ -131,6 +131,7 @@ def show_sensor(request: HttpRequest, sensor_id: int) -> HttpResponse:
         "signature_problem": signature_problem(sensor) if sensor.language else "",
         "used_in": saved_questions_naming(sensor, user=user),
         "may_see_set": user.is_superuser,
+        "content_sets": ContentSet.objects.order_by("name") if user.is_superuser else (),
     }
     return page_in_shell(request, "questions/sensors/sensor.html", context)
 

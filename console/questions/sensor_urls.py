@@ -32,6 +32,11 @@ urlpatterns = [
     path("sensors/<int:sensor_id>/change/", _page(sensor_editor.change), name="sensor-change"),
     path("sensors/<int:sensor_id>/retire/", _page(sensor_pages.retire), name="sensor-retire"),
     path(
+        "sensors/<int:sensor_id>/place/",
+        _page(content_set_pages.place_sensor),
+        name="sensor-place",
+    ),
+    path(
         "sensors/<int:sensor_id>/versions/<int:number>/",
         _page(sensor_pages.show_version),
         name="sensor-version",

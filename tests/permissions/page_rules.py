@@ -271,6 +271,11 @@ PAGES: Final[Rules] = {
         naming(NOBODY, "sensor"),
     ),
     **_page("sensors/<int:sensor_id>/change/", *_both(_WRITES_SENSOR)),
+    **_page(
+        "sensors/<int:sensor_id>/place/",
+        naming(NOBODY, "sensor"),
+        Rule(access="administrator", values=("sensor",), sends={"content_set": "$content_set"}),
+    ),
     **_page("sensors/<int:sensor_id>/retire/", naming(NOBODY, "sensor"), _WRITES_SENSOR),
     **_page(
         "sensors/<int:sensor_id>/versions/<int:number>/",

@@ -190,6 +190,9 @@ API: Final[Rules] = {
     ("POST", "sensors/"): needs(SEES_SENSORS, sends={}),
     ("POST", "sensors/test/"): needs(ASKS, sends={}),
     ("GET", "sensors/<int:pk>/"): using(READS_SENSOR, SEES_SENSORS, values="sensor"),
+    ("PATCH", "sensors/<int:pk>/"): Rule(
+        access="administrator", values=("sensor",), sends={"content_set": "$content_set"}
+    ),
     ("GET", "sensors/<int:pk>/versions/"): _WRITES_SENSOR,
     ("POST", "sensors/<int:pk>/versions/"): _WRITES_SENSOR,
     ("POST", "sensors/<int:pk>/retire/"): _WRITES_SENSOR,

@@ -126,6 +126,14 @@ class OwnSensorSerializer(serializers.Serializer[Any]):
     note = serializers.CharField(required=False, allow_blank=True, max_length=255, default="")
 
 
+class SensorPlaceSerializer(serializers.Serializer[Any]):
+    """Where a sensor is to lie."""
+
+    content_set = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, help_text="The id of a content set."
+    )
+
+
 class SensorTrialSerializer(OwnSensorSerializer):
     """A sensor to be tried on one endpoint, without saving it."""
 

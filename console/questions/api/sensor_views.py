@@ -15,13 +15,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from console.access.content import usable_content_sets
-from console.access.models import User
+from console.access.models import ContentSet, User
 from console.core.api.views import ResourceViewSet
 from console.core.exceptions import InvalidInput, NotFound
 from console.questions.api.base import checked, user_of
 from console.questions.api.question_serializers import QuestionSerializer
 from console.questions.api.sensor_serializers import (
     OwnSensorSerializer,
+    SensorPlaceSerializer,
     SensorSerializer,
     SensorTrialSerializer,
     SensorVersionSerializer,
@@ -30,6 +31,7 @@ from console.questions.api.sensor_serializers import (
 )
 from console.questions.catalogue import sensors_for
 from console.questions.models import Sensor
+from console.questions.placing import move_sensor
 from console.questions.sensors import (
     SensorFields,
     change_sensor,
@@ -95,6 +97,8 @@ class SensorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceVi
         **dict.fromkeys(("list", "retrieve", "versions"), VIEW),
         # Which ones, their content set decides.
         **dict.fromkeys(("create", "new_version", "retire"), VIEW),
+        # Only administrators; whoever sees the sensor is told so.
+        "partial_update": VIEW,
         "test": ASK,
     }
 
@@ -113,6 +117,16 @@ class SensorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceVi
         user = user_of(self)
         made = create_sensor(_fields(sent, user), user=user, actor=self.actor(), now=timezone.now())
         return self._answer(made, status.HTTP_201_CREATED)
+
+    @extend_schema(request=SensorPlaceSerializer, responses=SensorSerializer)
+    def partial_update(self, request: Request, pk: int) -> Response:
+        """Put a sensor, a built-in one too, into another content set; for administrators."""
+        sensor: Sensor = self.get_object()
+        sent = checked(SensorPlaceSerializer(data=request.data))
+        user = user_of(self)
+        content_set = _content_set(user, sent["content_set"])
+        moved = move_sensor(sensor, content_set, user=user, actor=self.actor(), now=timezone.now())
+        return self._answer(moved, status.HTTP_200_OK)
 
     @extend_schema(responses=SensorVersionSerializer(many=True))
     @action(detail=True, pagination_class=None, filterset_class=None)
@@ -171,11 +185,15 @@ class SensorViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ResourceVi
         return Response(SensorSerializer(sensor, context=context).data, status=code)
 
 
-def _fields(sent: Mapping[str, Any], user: User) -> SensorFields:
-    content_set = usable_content_sets(user).filter(pk=sent["content_set"]).first()
+def _content_set(user: User, number: int) -> ContentSet:
+    content_set = usable_content_sets(user).filter(pk=number).first()
     if content_set is None:
         unknown = "There is no such content set."
         raise InvalidInput(unknown, errors={"content_set": [unknown]})
+    return content_set
+
+
+def _fields(sent: Mapping[str, Any], user: User) -> SensorFields:
     plain = (
         "name",
         "language",
@@ -194,5 +212,5 @@ def _fields(sent: Mapping[str, Any], user: User) -> SensorFields:
         parameters=parameters_from(sent.get("parameters", [])),
         platforms=tuple(sent.get("platforms", ())),
         cost=Cost(sent["cost"]),
-        content_set=content_set,
+        content_set=_content_set(user, sent["content_set"]),
     )
