@@ -2,7 +2,8 @@
 
 Gateways write in batches: a score for each endpoint, the instant (epoch seconds) at which it was
 last heard, and the gateway that heard it. An endpoint that is silent for longer than
-`SILENCE_LIMIT` is offline, whatever became of its gateway.
+`SILENCE_LIMIT` is offline, whatever became of its gateway; so is one that was heard as far in the
+future, before the clock was set back.
 """
 
 from __future__ import annotations
@@ -62,13 +63,13 @@ def presence_of(client: Any, endpoint_ids: Iterable[UUID], *, now: float) -> dic
     return {
         endpoint_id: Presence(float(score), _text(gateway))
         for endpoint_id, score, gateway in zip(ids, scores, gateways, strict=True)
-        if score is not None and now - float(score) <= SILENCE_LIMIT
+        if score is not None and abs(now - float(score)) <= SILENCE_LIMIT
     }
 
 
 def all_online_ids(client: Any, *, now: float) -> set[UUID]:
     """Return every endpoint that is online at `now` (epoch seconds)."""
-    names = client.zrangebyscore(PRESENCE, now - SILENCE_LIMIT, "+inf")
+    names = client.zrangebyscore(PRESENCE, now - SILENCE_LIMIT, now + SILENCE_LIMIT)
     return {UUID(_text(name)) for name in names}
 
 

@@ -43,6 +43,19 @@ class TestPresence:
         assert presence.online_ids(valkey, [endpoint], now=later) == set()
         assert presence.all_online_ids(valkey, now=later) == set()
 
+    def test_ends_when_the_clock_is_set_back_and_nobody_says_it_again(
+        self, valkey: redis.Redis
+    ) -> None:
+        endpoint = uuid4()
+        _heard(valkey, endpoint)
+
+        hour_before = NOW - 3600
+        assert presence.online_ids(valkey, [endpoint], now=hour_before) == set()
+        assert presence.all_online_ids(valkey, now=hour_before) == set()
+        # Two computers of a console differ by seconds.
+        assert presence.online_ids(valkey, [endpoint], now=NOW - 2) == {endpoint}
+        assert presence.all_online_ids(valkey, now=NOW - 2) == {endpoint}
+
     def test_ends_at_once_when_the_gateway_says_so(self, valkey: redis.Redis) -> None:
         endpoint, other = uuid4(), uuid4()
         _heard(valkey, endpoint, other)
