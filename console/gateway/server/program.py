@@ -34,6 +34,7 @@ from console.gateway.exceptions import DamagedArrivals
 from console.gateway.revocation import RevokedCertificates
 from console.gateway.server.attendance import Attendance
 from console.gateway.server.broadcasting import Broadcasting
+from console.gateway.server.clock_watch import ClockWatch
 from console.gateway.server.delivery import Delivery
 from console.gateway.server.limits import Limits
 from console.gateway.server.link import EndpointLink
@@ -134,17 +135,21 @@ class Gateway:
         await self._broadcasting.load()
 
     async def _drain(self) -> None:
-        links = list(self.roster)
-        spread = max(self.limits.drain_spread, len(links) / self.limits.reconnects_per_second)
-        for number, link in enumerate(links):
-            retry_after = random.uniform(0.5, spread)  # noqa: S311 - jitter
-            link.say_goodbye("the gateway restarts", retry_after=retry_after)
-            if number % self.limits.delivery_slice == 0:
-                await asyncio.sleep(0)
+        links = await self._part_for_a_while("the gateway restarts")
         with suppress(TimeoutError):
             async with asyncio.timeout(self.limits.drain_patience):
                 await self._upward.flush()
                 await self._attendance_leaves(links)
+
+    async def _part_for_a_while(self, reason: str) -> list[EndpointLink]:
+        links = list(self.roster)
+        spread = max(self.limits.drain_spread, len(links) / self.limits.reconnects_per_second)
+        for number, link in enumerate(links):
+            retry_after = random.uniform(0.5, spread)  # noqa: S311 - jitter
+            link.say_goodbye(reason, retry_after=retry_after)
+            if number % self.limits.delivery_slice == 0:
+                await asyncio.sleep(0)
+        return links
 
     async def _attendance_leaves(self, links: Iterable[EndpointLink]) -> None:
         try:
@@ -155,8 +160,11 @@ class Gateway:
     async def _sweep(self) -> None:
         silence = self.limits.heartbeats_missed * self.limits.heartbeat_interval
         loop = asyncio.get_running_loop()
+        clock = ClockWatch()
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
+            if clock.has_jumped():
+                await self._part_for_a_while("the console's clock was set")
             for link in self.roster:
                 if loop.time() - link.heard_at > silence:
                     link.say_goodbye("no heartbeat", retry_after=1.0)
