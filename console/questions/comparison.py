@@ -129,15 +129,6 @@ def changed_endpoints(
     ]
 
 
-def earlier_of(question: Question) -> QuerySet[Question]:
-    """Return the earlier questions with which one can be compared, newest first."""
-    if question.saved_id is None:
-        return Question.objects.none()
-    return Question.objects.filter(
-        saved=question.saved_id, sequence__lt=question.sequence, columns=question.columns
-    ).order_by("-sequence")
-
-
 def _answered_both(
     earlier: Question, later: Question, reach: Reach
 ) -> QuerySet[QuestionTarget, UUID]:
