@@ -27,9 +27,12 @@ _PAUSE: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is asked, how long to wait for it in seconds, and how the answer is written."""
+    """What is asked, how long to wait for it in seconds, and how the answer is written.
 
-    text: str
+    Without `text` the answer of a question that was asked before is wanted.
+    """
+
+    text: str = ""
     groups: tuple[str, ...] = ()
     lifetime: int = 600
     wait: float = 60.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from typing import Any, Final
+from uuid import UUID
 
 from client.answers import Wish, write_answer
 from client.connection import Console
@@ -23,7 +24,16 @@ _LONGEST_PAUSE: Final = 2.0
 
 def ask(console: Console, wish: Wish, streams: Streams) -> int:
     """Carry a wish out; return the exit code. Raises `ClientError`."""
-    question = _pose(console, wish)
+    return _follow(console, _pose(console, wish), wish, streams)
+
+
+def read_answer(console: Console, question_id: UUID, wish: Wish, streams: Streams) -> int:
+    """Write the answer of a question that was asked before, as `ask` does with a new one."""
+    question: dict[str, Any] = console.get(f"questions/{question_id}/")
+    return _follow(console, question, wish, streams)
+
+
+def _follow(console: Console, question: dict[str, Any], wish: Wish, streams: Streams) -> int:
     try:
         progress = _wait(console, question, wish, streams)
         write_answer(console, question, wish, streams)
@@ -40,19 +50,12 @@ def ask(console: Console, wish: Wish, streams: Streams) -> int:
 def _pose(console: Console, wish: Wish) -> dict[str, Any]:
     sent: dict[str, Any] = {"text": wish.text, "lifetime": wish.lifetime}
     if wish.groups:
-        sent["groups"] = [_group_id(console, name) for name in wish.groups]
+        sent["group_names"] = list(wish.groups)
     try:
         question: dict[str, Any] = console.post("questions/", sent)
     except ConsoleRefused as refusal:
         raise _explained(refusal, wish.text) from refusal
     return question
-
-
-def _group_id(console: Console, name: str) -> int:
-    for group in console.pages("computer-groups/", page_size=1000):
-        if group["name"].casefold() == name.casefold():
-            return int(group["id"])
-    raise ClientError(f"There is no computer group named {name!r}.")
 
 
 def _explained(refusal: ConsoleRefused, text: str) -> ClientError:
@@ -84,7 +87,7 @@ def _wait(
 
 
 def _interrupted(console: Console, question: dict[str, Any], streams: Streams) -> int:
-    kept = f"The question stays open at the console: {question['id']}"
+    kept = f"The question stays open at the console. Its answer: ./vedette answer {question['id']}"
     if not streams.is_interactive() or not streams.ask("Cancel the question at the console, too?"):
         streams.say(kept)
         return INTERRUPTED

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from client import commands
 from client.answers import FORMATS
@@ -19,10 +20,10 @@ Command = Callable[[argparse.Namespace, Streams], int]
 
 EPILOG: Final = """\
 exit codes:
-  0    done; of `ask`: every endpoint that was asked has answered in full
+  0    done; of `ask`, `answer`: every endpoint that was asked has answered in full
   1    refused or failed; the reason is on standard error
   2    wrong usage
-  3    of `ask`: somebody did not, or in part (--unanswered says who, and why)
+  3    of `ask`, `answer`: somebody did not, or in part (--unanswered says who, and why)
   130  interrupted
 
 environment:
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     words = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_ask(words)
+    _add_answer(words)
     _add_login(words)
     _add_word(words, "logout", commands.log_out, "end the login to a console")
     questions = _add_list(words, "questions", commands.list_questions, "list the last questions")
@@ -78,17 +80,8 @@ def _add_ask(words: Any) -> None:
         "docs/questions.md explains the language.",
     )
     ask.add_argument("question", help='"Get Computer Name and IP Address from all machines"')
-    ask.add_argument("--format", choices=FORMATS, default="table", help="of the answer (table)")
-    ask.add_argument("--output", type=Path, metavar="FILE", help="write there; not to the terminal")
     ask.add_argument(
         "--group", action="append", default=[], metavar="NAME", help="only this computer group"
-    )
-    ask.add_argument(
-        "--wait",
-        type=_seconds,
-        default=60.0,
-        metavar="SECONDS",
-        help="how long to wait for endpoints that are online (60)",
     )
     ask.add_argument(
         "--lifetime",
@@ -97,13 +90,41 @@ def _add_ask(words: Any) -> None:
         metavar="SECONDS",
         help="for how long the console asks endpoints that come online (600)",
     )
-    ask.add_argument("--by-endpoint", action="store_true", help="the rows of each endpoint")
-    ask.add_argument(
+    _add_answer_options(ask)
+
+
+def _add_answer(words: Any) -> None:
+    answer = _add_word(
+        words,
+        "answer",
+        commands.answer,
+        "write the answer of a question that was asked before",
+        description="Write the answer of a question that was asked before: here, by the clock, or "
+        "in the web console. `questions` lists their ids.",
+    )
+    answer.add_argument("id", type=UUID, metavar="ID", help="the id of the question")
+    _add_answer_options(answer)
+
+
+def _add_answer_options(word: argparse.ArgumentParser) -> None:
+    word.add_argument("--format", choices=FORMATS, default="table", help="of the answer (table)")
+    word.add_argument(
+        "--output", type=Path, metavar="FILE", help="write there; not to the terminal"
+    )
+    word.add_argument(
+        "--wait",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for endpoints that are online (60)",
+    )
+    word.add_argument("--by-endpoint", action="store_true", help="the rows of each endpoint")
+    word.add_argument(
         "--unanswered",
         action="store_true",
         help="say (standard error) who did not answer or only in part, and why",
     )
-    ask.add_argument(
+    word.add_argument(
         "--raw",
         action="store_true",
         help="no apostrophe before CSV cells that a spreadsheet takes for formulas",

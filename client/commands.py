@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,22 +55,16 @@ def log_out(given: argparse.Namespace, streams: Streams) -> int:
 
 def ask(given: argparse.Namespace, streams: Streams) -> int:
     """Ask a question and write its answer."""
-    if given.format in BINARY and given.output is None:
-        raise WrongUsage(f"--format {given.format} needs --output FILE.")
-    if given.raw and given.format != "csv":
-        raise WrongUsage("--raw is of --format csv.")
-    wish = Wish(
-        text=given.question,
-        groups=tuple(given.group),
-        lifetime=given.lifetime,
-        wait=given.wait,
-        form=given.format,
-        output=given.output,
-        by_endpoint=given.by_endpoint,
-        raw=given.raw,
-        unanswered=given.unanswered,
+    wish = replace(
+        _wish(given), text=given.question, groups=tuple(given.group), lifetime=given.lifetime
     )
     return asking.ask(_console(_login(given, streams)), wish, streams)
+
+
+def answer(given: argparse.Namespace, streams: Streams) -> int:
+    """Write the answer of a question that was asked before."""
+    wish = _wish(given)
+    return asking.read_answer(_console(_login(given, streams)), given.id, wish, streams)
 
 
 def list_questions(given: argparse.Namespace, streams: Streams) -> int:
@@ -110,6 +105,21 @@ def list_sensors(given: argparse.Namespace, streams: Streams) -> int:
 
 
 # ---------------------------------------------------------------------- inside
+
+
+def _wish(given: argparse.Namespace) -> Wish:
+    if given.format in BINARY and given.output is None:
+        raise WrongUsage(f"--format {given.format} needs --output FILE.")
+    if given.raw and given.format != "csv":
+        raise WrongUsage("--raw is of --format csv.")
+    return Wish(
+        wait=given.wait,
+        form=given.format,
+        output=given.output,
+        by_endpoint=given.by_endpoint,
+        raw=given.raw,
+        unanswered=given.unanswered,
+    )
 
 
 def _show(

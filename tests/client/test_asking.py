@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from client.answers import Wish
-from client.asking import ALL_ANSWERED, SOME_MISSING, ask
+from client.asking import ALL_ANSWERED, SOME_MISSING, ask, read_answer
 from client.connection import Console
 from client.streams import Streams
 
@@ -82,6 +83,27 @@ class TestAsk:
         assert "1 of them in part" in said
         assert ("70 rows left out" in said) == bool(left_out)
         assert "Services: no systemd." in said
+
+    def test_names_groups_as_they_were_given(self) -> None:
+        console = PlayedConsole()
+
+        asked(console, groups=("Berlin",))
+
+        path, sent = console.sent[0]
+        assert (path, sent["group_names"]) == ("questions/", ["Berlin"])
+
+
+class TestAnswer:
+    def test_is_written_of_a_question_that_was_asked_before(self) -> None:
+        console, output, said = PlayedConsole(), io.BytesIO(), io.StringIO()
+        streams = Streams({}, output=output, messages=said, answers=io.StringIO())
+        number = uuid.UUID(int=7)
+
+        code = read_answer(cast(Console, console), number, Wish(form="json"), streams)
+
+        assert code == ALL_ANSWERED
+        assert console.sent[0] == (f"questions/{number}/", None)
+        assert json.loads(output.getvalue()) == [{"User": "9", "Count": 2}]
 
 
 class TestJson:

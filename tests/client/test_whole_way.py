@@ -294,6 +294,18 @@ class TestAsk:
     def test_refuses_what_does_not_fit(self, logged_in: Running, words: tuple[str, ...]) -> None:
         assert logged_in.call("ask", TEXT, *words).code in {1, 2}
 
+    def test_reads_an_answer_later(self, logged_in: Running) -> None:
+        logged_in.call("ask", TEXT)
+        listed = json.loads(logged_in.call("questions", "--format", "json", "--limit", "1").text)
+
+        called = logged_in.call("answer", listed[0]["id"], "--format", "csv")
+        unknown = logged_in.call("answer", str(UUID(int=7)))
+
+        assert called.code == 3
+        assert len(called.text.splitlines()) == ONLINE + 1
+        assert unknown.code == 1
+        assert "no such question" in unknown.said
+
 
 class TestLists:
     def test_show_what_was_asked(self, logged_in: Running) -> None:

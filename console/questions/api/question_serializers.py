@@ -84,6 +84,12 @@ class AskSerializer(WordedSerializer):
     like = LikeSerializer(required=False)
 
     groups = group_ids_field(required=False)
+    group_names = serializers.ListField(
+        child=serializers.CharField(max_length=255),
+        required=False,
+        max_length=1000,
+        help_text="Computer groups by name, in the place of their ids.",
+    )
     lifetime = lifetime_field(required=False, default=int(DEFAULT_LIFETIME / timedelta(seconds=1)))
     saved = serializers.IntegerField(
         required=False, min_value=1, max_value=2**63 - 1, help_text="The id of a saved question."
@@ -91,11 +97,11 @@ class AskSerializer(WordedSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A saved question brings its own words and groups."""
-        if {"like", "groups"} <= attrs.keys():
-            raise serializers.ValidationError("Send either groups or like.")
+        if len({"like", "groups", "group_names"} & attrs.keys()) > 1:
+            raise serializers.ValidationError("Send one of groups, group_names and like.")
         if "saved" not in attrs:
             return super().validate(attrs)
-        if {"text", "question", "groups", "like"} & attrs.keys():
+        if {"text", "question", "groups", "group_names", "like"} & attrs.keys():
             raise serializers.ValidationError("A saved question is asked as it is.")
         return attrs
 

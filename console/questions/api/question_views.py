@@ -29,7 +29,7 @@ from console.questions.api.question_serializers import (
     QuestionDetailSerializer,
     WordedSerializer,
 )
-from console.questions.api.worded import Reader, groups_to_ask, groups_with_ids
+from console.questions.api.worded import Reader, groups_named, groups_to_ask, groups_with_ids
 from console.questions.models import Question
 from console.questions.narrowing import Narrowing, narrowed_terms
 from console.questions.saved import ask_saved_question, saved_questions_for
@@ -138,7 +138,11 @@ class QuestionViewSet(QuestionResource):
         else:
             terms = Terms(
                 lifetime=timedelta(seconds=sent["lifetime"]),
-                groups=groups_with_ids(user, sent.get("groups", ())),
+                groups=(
+                    groups_named(user, sent["group_names"])
+                    if "group_names" in sent
+                    else groups_with_ids(user, sent.get("groups", ()))
+                ),
             )
             if "like" in sent:
                 terms = narrowed_terms(terms, Narrowing(**_chosen(sent["like"])), user=user)

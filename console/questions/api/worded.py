@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 
@@ -25,6 +25,8 @@ from sensors.language import (
     question_to_json,
     to_text,
 )
+
+NO_SUCH_GROUP: Final = "There is no such computer group among those that you may ask."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,22 @@ def groups_with_ids(user: User, ids: Iterable[int]) -> tuple[ComputerGroup, ...]
     wanted = set(ids)
     found = tuple(groups_to_ask(user).filter(pk__in=wanted))
     if len(found) != len(wanted):
-        reason = "There is no such computer group among those that you may ask."
-        raise InvalidInput(reason, errors={"groups": [reason]})
+        raise InvalidInput(NO_SUCH_GROUP, errors={"groups": [NO_SUCH_GROUP]})
     return found
+
+
+def groups_named(user: User, names: Iterable[str]) -> tuple[ComputerGroup, ...]:
+    """Find groups in which a user may ask by their names, without regard to case.
+
+    Raises `InvalidInput` as `groups_with_ids`.
+    """
+    known = {group.name.casefold(): group for group in groups_to_ask(user)}
+    found = {name: known.get(name.casefold()) for name in names}
+    unknown = [name for name, group in found.items() if group is None]
+    if unknown:
+        reasons = [f"{name!r}: {NO_SUCH_GROUP}" for name in unknown]
+        raise InvalidInput(reasons[0], errors={"group_names": reasons})
+    return tuple({group.pk: group for group in found.values() if group is not None}.values())
 
 
 def _columns(parsed: ParsedQuestion) -> list[dict[str, Any]]:

@@ -277,6 +277,26 @@ class TestFollowing:
         assert client.get(QUESTIONS).json()["results"] == []
         assert client.post(path(question, "exports/"), {"format": "csv"}).status_code == 404
 
+    @pytest.mark.parametrize("name", ["Berlin", "BERLIN"])
+    def test_is_asked_in_groups_by_name(self, ben: User, name: str) -> None:
+        body = {"text": "Get Computer Name from all machines", "group_names": [name]}
+
+        asked = api_client(ben).post(QUESTIONS, body)
+
+        assert asked.status_code == 201
+        assert asked.json()["groups"] == {"names": ["Berlin"], "others": False}
+
+    def test_tells_groups_out_of_reach_from_none_by_nothing(self, ben: User) -> None:
+        scene.group_named("Merger")
+        body = {"text": "Get Computer Name from all machines"}
+
+        refused = [
+            api_client(ben).post(QUESTIONS, {**body, "group_names": [name]}).json()["detail"]
+            for name in ("Merger", "Nowhere")
+        ]
+
+        assert refused[0].replace("Merger", "") == refused[1].replace("Nowhere", "")
+
     def test_tells_who_did_not_answer_and_why(self, question: Question, ada: User) -> None:
         (silent,) = pages(api_client(ada), path(question, "unanswered/"))
 
