@@ -10,6 +10,7 @@ from rest_framework import serializers
 from console.access.catalogue import ADMINISTRATOR
 from console.access.effective import EffectiveAccess, Held
 from console.access.models import ContentSet, Role, User
+from console.core.api.fields import NamedById
 
 
 class CredentialsSerializer(serializers.Serializer[Any]):
@@ -31,7 +32,7 @@ class IssuedTokenSerializer(serializers.Serializer[Any]):
 class UserSerializer(serializers.ModelSerializer[User]):
     """One user, without any secret. Administrators have no need of roles: `is_superuser`."""
 
-    roles = serializers.PrimaryKeyRelatedField(
+    roles = NamedById(
         source="groups",
         many=True,
         required=False,
@@ -141,9 +142,7 @@ class ChangedRoleSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=100), required=False, max_length=1000
     )
     content = ContentGrantSerializer(many=True, required=False)
-    members = serializers.PrimaryKeyRelatedField(
-        many=True, required=False, queryset=User.objects.all()
-    )
+    members = NamedById(many=True, required=False, queryset=User.objects.all())
 
 
 class NewRoleSerializer(ChangedRoleSerializer):
