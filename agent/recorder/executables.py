@@ -72,6 +72,7 @@ class ExecutableHashes:
         self._opened_by: dict[int, list[tuple[FileIdentity, str]]] = {}
         self._worker: ThreadPoolExecutor | None = None
         self._spent = 0.0
+        self._remote: set[str] = set()
         self.unhashed = 0
 
     def start(self) -> None:
@@ -83,6 +84,9 @@ class ExecutableHashes:
         """Watch the file systems of these mounts from now on."""
         if self._group:
             self._group.watch(mounts)
+        for mount in mounts:
+            if mount.remote:
+                self._remote.add(os.fsdecode(mount.path).rstrip("/") + "/")
 
     def descriptors(self) -> tuple[int, ...]:
         """Return the group's descriptor, if it is open."""
@@ -202,6 +206,8 @@ class ExecutableHashes:
 
     def _look_at(self, path: str) -> FileIdentity | None:
         """Recognise a file by its path, where the event source gave nothing else."""
+        if any(map(path.startswith, self._remote)):
+            return None  # whoever is behind it may not answer
         try:
             return identity_of(os.stat(path))  # noqa: PTH116 - on the hot path
         except (OSError, ValueError):

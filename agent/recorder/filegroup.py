@@ -60,10 +60,14 @@ class FileGroup:
     def watch(self, mounts: Iterable[Mount]) -> list[Mount]:
         """Mark the file systems of these mounts; return those that took the mark.
 
-        What a file system answers instead stands in `refused` (type to reason).
+        What a file system answers instead stands in `refused` (type to reason). One that may not
+        answer at all is not asked.
         """
         marked = []
         for mount in mounts:
+            if mount.remote:
+                self.refused[mount.file_system] = "not watched: it may keep the agent waiting"
+                continue
             try:
                 systemcalls.fanotify_mark(
                     self.descriptor,

@@ -19,6 +19,12 @@ SKIPPED_TYPES: Final = frozenset(
     | {"efivarfs", "fusectl", "hugetlbfs", "mqueue", "nsfs", "proc", "pstore", "ramfs"}
     | {"rpc_pipefs", "securityfs", "selinuxfs", "sysfs", "tracefs"}
 )
+# File systems behind which somebody else answers: a server, or a program of any user (fuse). When
+# that one is silent, every look at them waits for ever.
+_REMOTE_TYPES: Final = frozenset(
+    {"afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse", "fuseblk", "glusterfs", "gpfs"}
+    | {"lustre", "ncpfs", "nfs", "nfs4", "orangefs", "smb3", "smbfs"}
+)
 _ESCAPE: Final = re.compile(rb"\\([0-7]{3})")
 
 
@@ -32,6 +38,11 @@ class Mount(msgspec.Struct, frozen=True):
     path: bytes
     file_system: str
     whole: bool = True
+
+    @property
+    def remote(self) -> bool:
+        """Whether a look at it may wait for somebody else, and so must not be taken in passing."""
+        return self.file_system in _REMOTE_TYPES or self.file_system.startswith("fuse.")
 
 
 def parse_mounts(text: bytes, root: bytes = b"") -> list[Mount]:
@@ -55,14 +66,15 @@ def parse_mounts(text: bytes, root: bytes = b"") -> list[Mount]:
 
 
 def worth_watching(mounts: list[Mount]) -> list[Mount]:
-    """Leave out kernel interfaces, and all but one mount of each file system."""
+    """Leave out kernel interfaces, and all but one mount of each local file system."""
     by_device: dict[str, Mount] = {}
     # Of several mounts of one file system the first whole one: a container's bind mount would
     # show every path outside of its folder as if the folder's parents did not exist.
     for mount in sorted(mounts, key=lambda mount: not mount.whole):
         if mount.file_system not in SKIPPED_TYPES:
             by_device.setdefault(mount.device, mount)
-    return list(by_device.values())
+    others = [mount for mount in mounts if mount.remote and by_device[mount.device] != mount]
+    return [*by_device.values(), *others]
 
 
 class MountTable:

@@ -47,6 +47,17 @@ class TestWorthWatching:
             [disk] = [m for m in worth_watching(parse_mounts(text)) if m.device == "254:0"]
             assert disk.path == b"/"
 
+    def test_keeps_every_way_to_a_file_system_that_may_not_answer(self) -> None:
+        text = TEXT + (
+            b"30 22 0:50 / /srv/share rw - nfs4 server:/ rw\n"
+            b"31 22 0:50 /team /home/team rw - nfs4 server:/ rw\n"
+            b"32 22 0:51 / /home/ada/mail rw - fuse.sshfs ada@server: rw\n"
+        )
+
+        remote = [mount.path for mount in worth_watching(parse_mounts(text)) if mount.remote]
+
+        assert sorted(remote) == [b"/home/ada/mail", b"/home/team", b"/srv/share"]
+
 
 class TestMountTable:
     def test_reads_the_mounts_of_this_namespace(self) -> None:
