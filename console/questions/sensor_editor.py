@@ -20,7 +20,7 @@ from console.access.models import User
 from console.core.admin import page_in_shell
 from console.core.exceptions import Conflict
 from console.core.requests import actor_of
-from console.questions.browser_json import body_of, json_view
+from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.models import Sensor, SensorVersion
 from console.questions.sensor_catalogue import (
     categories_of,
@@ -43,7 +43,6 @@ from console.questions.sensor_pages import (
     find_sensor,
     may_change,
     reader_of,
-    user_of,
 )
 from console.questions.sensors import RUNS_ON, WRITE, change_sensor, create_sensor
 from console.questions.services import ASK

@@ -21,6 +21,7 @@ from console.access.models import ContentSet, User
 from console.core.admin import page_in_shell
 from console.core.instants import how_long_ago
 from console.core.requests import actor_of
+from console.questions.browser_json import user_of
 from console.questions.catalogue import definition_of
 from console.questions.models import Sensor, SensorVersion
 from console.questions.sensor_catalogue import (
@@ -172,13 +173,6 @@ def retire(request: HttpRequest, sensor_id: int) -> HttpResponse:
     retire_sensor(sensor, user=user, actor=actor_of(request), now=timezone.now())
     messages.success(request, f"“{name}” is retired. Its old answers stay.")
     return HttpResponseRedirect(reverse("sensors"))
-
-
-def user_of(request: HttpRequest) -> User:
-    """Return who is logged in. Raises `PermissionDenied`."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 def reader_of(request: HttpRequest) -> User:
