@@ -21,13 +21,12 @@ from console.endpoints.models import Endpoint
 from console.endpoints.presence import all_online_ids
 from console.endpoints.reach import Reach, reach_of
 from console.questions.browser_answers import seen_by
-from console.questions.browser_json import body_of, json_view
+from console.questions.browser_json import body_of, json_view, user_of
 from console.questions.drill_down import rows_by_endpoint
 from console.questions.exceptions import SensorRefused
 from console.questions.models import Question, QuestionTarget
 from console.questions.selectors import unanswered
 from console.questions.sensor_forms import SensorTrial, fill_trial, read_draft
-from console.questions.sensor_pages import user_of
 from console.questions.sensors import try_sensor
 from console.questions.services import ASK, cancel
 
