@@ -81,9 +81,8 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-# Instants as in every log: ISO 8601, and it says that they are UTC.
-DATETIME_FORMAT = "Y-m-d H:i:s \\U\\T\\C"
-DATE_FORMAT = "Y-m-d"
+# Django asks the language how to spell dates, and no setting.
+FORMAT_MODULE_PATH = ["console.core.formats"]
 
 INSTALLED_APPS = [
     "unfold",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -63,6 +64,16 @@ class TestUsers:
         assert User.objects.get(pk=ada.pk).time_zone == WARSAW
         client.post(address, fields)
         assert User.objects.get(pk=ada.pk).time_zone == WARSAW
+
+    def test_joined_at_an_instant_that_says_its_zone(self) -> None:
+        ada = make_user("ada")
+        User.objects.filter(pk=ada.pk).update(date_joined=datetime(2026, 11, 30, 20, 5, tzinfo=UTC))
+
+        page = text_of(
+            browser(name="root", is_superuser=True).get(f"/access/user/{ada.pk}/change/")
+        )
+
+        assert "2026-11-30 20:05:00 UTC" in page
 
     def test_have_no_other_zone(self) -> None:
         with pytest.raises(ValidationError, match="no such time zone"):

@@ -1,0 +1,1 @@
+"""How pages spell dates, in the place of what Django has for a language."""
