@@ -46,7 +46,13 @@ from eventstore.exceptions import StoreBusy, StoreFull
 from eventstore.salvage import SalvageReport, open_or_salvage
 from eventstore.store import EventStore
 from protocol.instructions import ApplyIntel, AskQuestion, OpenSession, ReplaceCertificate
-from protocol.messages import VERSION_NEWEST, VERSION_OLDEST, Hello, InstructionCompleted
+from protocol.messages import (
+    VERSION_NEWEST,
+    VERSION_OLDEST,
+    Hello,
+    InstructionCompleted,
+    KindCounters,
+)
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +97,10 @@ class AgentProgram:
         self._intel = Intel(intel_file=directories.intel_file, platform=self._platform)
         self._intel.load()
         self._keeper = StoreKeeper(
-            self._store, settings=settings.store, begin_again=self._begin_again
+            self._store,
+            settings=settings.store,
+            begin_again=self._begin_again,
+            counters=self._counters,
         )
         self._alerting = self._make_alerting(settings)
         # Alerts first: what is detected goes out even if it cannot be stored.
@@ -143,6 +152,9 @@ class AgentProgram:
             log.warning("%d events were not stored: %s", self._store.writer.pending, error)
             self._store.close_without_pending()
 
+    def _counters(self) -> dict[str, KindCounters]:
+        return self._recording.counters()
+
     def _begin_again(self) -> None:
         if not self._stop.is_set():
             log.info("the disk has room again: the agent begins again, with its event store")
@@ -164,7 +176,7 @@ class AgentProgram:
         ]
 
     async def _flush_store(self) -> None:
-        self._keeper.flush()
+        self._keeper.finish()
 
     async def _serve_status(self) -> None:
         await serve_status(

@@ -17,7 +17,7 @@ from agent.clock import wall_time
 from agent.settings import StoreSettings
 from eventstore.exceptions import StoreBusy, StoreFull
 from eventstore.retention import prune_piece
-from eventstore.store import EventStore
+from eventstore.store import EventStore, HourCounters
 from protocol.events import Event, kind_of
 from protocol.messages import KindCounters
 
@@ -27,7 +27,10 @@ FLUSH_INTERVAL = 0.25
 RETRY_INTERVAL = 2.0
 PRUNE_INTERVAL = 10.0
 WRITER_CACHE_KIB = 4_096
-DAY = 24 * 3600 * 1_000_000
+HOUR = 3600 * 1_000_000
+DAY = 24 * HOUR
+COUNT_INTERVAL = 10.0
+LATELY_HOURS = 24
 # A store that could not be opened for want of room is opened by beginning again, not at once:
 # whoever fills the disk must not make the agent do nothing else.
 REOPEN_AFTER = 10.0
@@ -45,8 +48,12 @@ class StoreKeeper:
         settings: StoreSettings,
         free_bytes: Callable[[], int] | None = None,
         begin_again: Callable[[], None] = lambda: None,
+        counters: Callable[[], dict[str, KindCounters]] = dict,
     ) -> None:
-        """Keep events in this store; `begin_again` is called when one that stands in may go."""
+        """Keep events in this store; `begin_again` is called when one that stands in may go.
+
+        `counters` tells what was counted since the agent's start: it is kept by the hour.
+        """
         self._store = store
         # The writer appends and rarely reads back: a larger cache only makes the agent heavier.
         store.connection.pragma("cache_size", -WRITER_CACHE_KIB)
@@ -58,6 +65,10 @@ class StoreKeeper:
         self._begin_again = begin_again
         self._reopen_at = time.monotonic() + REOPEN_AFTER
         self.full = store.stands_in
+        self._counters = counters
+        self._counted: dict[str, KindCounters] = {}
+        self._count_at = time.monotonic() + COUNT_INTERVAL
+        self._lost_lately = self._count_lost()
 
     @property
     def free_bytes(self) -> int:
@@ -65,14 +76,18 @@ class StoreKeeper:
         return self._free_bytes()
 
     def problems(self) -> list[str]:
-        """Say that events are not stored, and how many were not."""
+        """Say that events are not stored, and how many were lost lately, earlier runs included."""
+        problems = []
         lost = sum(self._not_stored.values())
         if self.full:
-            return [
+            problems.append(
                 f"The disk is full: events are not stored until it has room ({lost} so far). "
                 "Detection goes on."
-            ]
-        return []
+            )
+        if self._lost_lately:
+            listed = ", ".join(f"{number} {kind}" for kind, number in self._lost_lately.items())
+            problems.append(f"Events were lost in the last {LATELY_HOURS} hours: {listed}.")
+        return problems
 
     def corrected(self, counters: dict[str, KindCounters]) -> dict[str, KindCounters]:
         """Count what was recorded but could not be stored as lost."""
@@ -117,6 +132,11 @@ class StoreKeeper:
                 return
         self._prune_at = time.monotonic() + PRUNE_INTERVAL
 
+    def finish(self) -> None:
+        """Write what is pending and what was counted, before the end."""
+        self._count_at = 0.0
+        self.flush()
+
     def flush(self) -> None:
         """Write what is pending, unless the disk has no room for it."""
         if self.full and time.monotonic() < self._retry_at:
@@ -129,8 +149,7 @@ class StoreKeeper:
                 self._begin_again()
             return
         try:
-            if self._store.writer.pending:
-                self._store.writer.flush()
+            self._write()
         except StoreFull as error:
             self._stop_storing(str(error))
         except StoreBusy as error:
@@ -139,6 +158,41 @@ class StoreKeeper:
             if self.full:
                 log.info("the event store can write again")
             self.full = False
+
+    def _write(self) -> None:
+        if self._store.writer.pending:
+            self._store.writer.flush()
+        if time.monotonic() >= self._count_at:
+            self._keep_counters()
+
+    def _keep_counters(self) -> None:
+        """Add what was counted since the last time to the present hour."""
+        now = self.corrected(self._counters())
+        hour = wall_time() // HOUR
+        grown = [
+            HourCounters(
+                hour,
+                kind,
+                seen=counted.seen - before.seen,
+                filtered=counted.filtered - before.filtered,
+                # What was told as recorded may turn out not to have been stored.
+                recorded=counted.recorded - before.recorded,
+                lost=counted.lost - before.lost,
+            )
+            for kind, counted in now.items()
+            if counted != (before := self._counted.get(kind, KindCounters()))
+        ]
+        if grown:
+            self._store.add_counters(grown)
+            self._counted = now
+        self._lost_lately = self._count_lost()
+        self._count_at = time.monotonic() + COUNT_INTERVAL
+
+    def _count_lost(self) -> dict[str, int]:
+        lost: Counter[str] = Counter()
+        for counted in self._store.counters(since=wall_time() // HOUR - LATELY_HOURS + 1):
+            lost[counted.kind] += counted.lost
+        return {kind: number for kind, number in lost.items() if number > 0}
 
     def _stop_storing(self, reason: str) -> None:
         if not self.full:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import apsw
@@ -18,6 +18,8 @@ from eventstore.segments import stored_range
 from eventstore.writer import EventWriter
 from protocol.events import Event
 from protocol.live import EventRow
+
+COUNTER_HOURS = 90 * 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +125,6 @@ class EventStore:
         with sqlite_errors_named():
             return read_rows(self._connection, ids)
 
-    def exit_of(self, key: int) -> EventRow | None:
-        """Return how the process with this key ended, None if that was not recorded.
-
-        Looks at every stored process: some 150 ms for five million events.
-        """
-        with sqlite_errors_named():
-            number = self._connection.execute("SELECT max(exit) FROM process WHERE key = ?", (key,))
-            rows = self.rows([number.get or 0])
-        return rows[0] if rows else None
-
     def last_id(self) -> int:
         """Return the id of the newest event ever stored, 0 if there was none."""
         with sqlite_errors_named():
@@ -154,16 +146,18 @@ class EventStore:
         files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
-    def add_counters(
-        self, hour: int, kind: str, *, seen: int, filtered: int, recorded: int, lost: int
-    ) -> None:
-        """Add to what this hour (hours since the epoch) counted for this kind of event."""
+    def add_counters(self, counted: Sequence[HourCounters]) -> None:
+        """Add to what these hours counted for these kinds of events; forget hours long past."""
         with writing(self._connection):
-            self._connection.execute(
+            self._connection.executemany(
                 "INSERT INTO counter VALUES(?,?,?,?,?,?) ON CONFLICT(hour, kind) DO UPDATE SET "
                 "seen = seen + excluded.seen, filtered = filtered + excluded.filtered, "
                 "recorded = recorded + excluded.recorded, lost = lost + excluded.lost",
-                (hour, kind, seen, filtered, recorded, lost),
+                [astuple(one) for one in counted],
+            )
+            newest = max((one.hour for one in counted), default=0)
+            self._connection.execute(
+                "DELETE FROM counter WHERE hour < ?", (newest - COUNTER_HOURS,)
             )
 
     def counters(self, since: int = 0) -> list[HourCounters]:

@@ -117,6 +117,34 @@ class TestStoreKeeper:
         assert len(store.rows([2])) == 1
 
 
+class TestCountersByTheHour:
+    def test_outlive_the_agent(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        counted = {"process": KindCounters(seen=9, recorded=7, filtered=1, lost=1)}
+        for _ in range(2):
+            with EventStore.open(tmp_path / "again.db", key=bytes(32)) as store:
+                keeper = StoreKeeper(
+                    store,
+                    settings=StoreSettings(),
+                    free_bytes=lambda: 100 * GIB,
+                    counters=lambda: counted,
+                )
+                keeper.finish()
+                keeper.finish()
+
+        with EventStore.open(tmp_path / "again.db", key=bytes(32)) as store:
+            after = StoreKeeper(store, settings=StoreSettings(), free_bytes=lambda: 100 * GIB)
+            kept = store.counters()
+
+        assert after.problems() == ["Events were lost in the last 24 hours: 2 process."]
+        assert sum(hour.seen for hour in kept) == 18
+        assert sum(hour.recorded for hour in kept) == 14
+
+    def test_say_nothing_when_nothing_was_lost(self, keeper: StoreKeeper) -> None:
+        keeper.finish()
+
+        assert keeper.problems() == []
+
+
 class TestStandIn:
     def test_keeps_nothing_and_begins_again_when_there_is_room(
         self, tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch

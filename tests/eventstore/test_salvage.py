@@ -10,7 +10,7 @@ import pytest
 from eventstore.exceptions import StoreDamaged, WrongStoreKey
 from eventstore.salvage import open_or_salvage, salvage
 from eventstore.search import EventSearch, search_from_text
-from eventstore.store import EventStore
+from eventstore.store import EventStore, HourCounters
 from protocol.events import FileEvent
 from tests.eventstore.samples import KEY, file_events
 
@@ -22,7 +22,7 @@ def make_store(path: Path, count: int = 5_000) -> None:
     """Write a store and leave it without closing it properly."""
     store = EventStore.open(path, key=KEY)
     store.append(file_events(count))
-    store.add_counters(1, "file", seen=count, filtered=0, recorded=count, lost=0)
+    store.add_counters([HourCounters(1, "file", seen=count, filtered=0, recorded=count, lost=0)])
     store.connection.pragma("wal_checkpoint", "truncate")
     store.abandon()
 

@@ -18,7 +18,7 @@ from eventstore.exceptions import (
     StoreTooNew,
     WrongStoreKey,
 )
-from eventstore.store import EventStore, HourCounters
+from eventstore.store import COUNTER_HOURS, EventStore, HourCounters
 from tests.eventstore.samples import KEY, START, file_event, file_events
 
 
@@ -148,15 +148,25 @@ class TestFigures:
         assert store.last_id() == 5
 
     def test_add_counters_by_hour_and_kind(self, store: EventStore) -> None:
-        store.add_counters(10, "file", seen=5, filtered=1, recorded=3, lost=1)
-        store.add_counters(10, "file", seen=5, filtered=1, recorded=4, lost=0)
-        store.add_counters(11, "dns", seen=1, filtered=0, recorded=1, lost=0)
+        store.add_counters([HourCounters(10, "file", seen=5, filtered=1, recorded=3, lost=1)])
+        store.add_counters(
+            [
+                HourCounters(10, "file", seen=5, filtered=1, recorded=4, lost=0),
+                HourCounters(11, "dns", seen=1, filtered=0, recorded=1, lost=0),
+            ]
+        )
 
         assert store.counters() == [
             HourCounters(10, "file", 10, 2, 7, 1),
             HourCounters(11, "dns", 1, 0, 1, 0),
         ]
         assert [counters.hour for counters in store.counters(since=11)] == [11]
+
+    def test_forget_the_counters_of_hours_long_past(self, store: EventStore) -> None:
+        for hour in (10, 11, 11 + COUNTER_HOURS):
+            store.add_counters([HourCounters(hour, "file", 1, 0, 1, 0)])
+
+        assert [counted.hour for counted in store.counters()] == [11, 11 + COUNTER_HOURS]
 
 
 class TestRows:

@@ -125,10 +125,9 @@ class TestProcesses:
         store.append([ProcessStarted(at=START, process=by), ended])
         store.append([ProcessExited(at=START, process=None)])
 
-        exit_row = store.exit_of(by.key)
-        assert exit_row is not None
-        assert exit_row.event == ended
-        assert store.exit_of(1) is None
+        exits = store.connection.execute("SELECT exit FROM process WHERE key = ?", (by.key,))
+        (row,) = store.rows([exits.get])
+        assert row.event == ended
 
     def test_are_remembered_up_to_a_limit(
         self, store: EventStore, monkeypatch: pytest.MonkeyPatch
