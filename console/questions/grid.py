@@ -25,6 +25,7 @@ from console.core.exceptions import InvalidInput
 from console.core.redis import client
 from console.endpoints.models import Membership
 from console.endpoints.reach import Reach
+from console.questions.grid_order import RowOrder
 from console.questions.grid_sql import (
     ColumnFilter,
     RowsQuery,
@@ -38,7 +39,6 @@ from protocol.questions import Comparison, SensorCall
 from sensors.conditions import CellTest, check_comparison, compile_comparison
 from sensors.definitions import Column, ValueType
 from sensors.exceptions import ConditionRefused
-from sensors.values import CELL_READERS, fold
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -212,9 +212,7 @@ def _find_order(question: Question, reach: Reach, request: GridRequest) -> array
     if not reach:
         return order
     if request_needs_python(question, request):
-        for row_id, count in _ordered_in_python(question, reach, request):
-            order.extend((row_id, count))
-        return order
+        return _ordered_in_python(question, reach, request)
     statement = _query(question, reach, request).statement()
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
@@ -225,49 +223,25 @@ def _find_order(question: Question, reach: Reach, request: GridRequest) -> array
     return order
 
 
-def _ordered_in_python(
-    question: Question, reach: Reach, request: GridRequest
-) -> list[tuple[int, int]]:
+def _ordered_in_python(question: Question, reach: Reach, request: GridRequest) -> array[int]:
     """Filter, group and order with the meaning that columns have everywhere else."""
     types = _types_of(question)
+    order = RowOrder(
+        types=types,
+        tests=_tests(request, types),
+        search="" if request.search.isascii() else request.search,
+        sort=request.sort,
+        group_by=request.group_by,
+    )
     ungrouped = GridRequest(filters=request.filters, search=request.search)
-    everything = tuple(range(len(types)))
-    statement = _query(question, reach, ungrouped, extra=everything).statement()
-    tests = _tests(request, types)
-    wanted = fold(request.search) if not request.search.isascii() else ""
-    found: dict[tuple[str, ...], list[int]] = {}
-    with connection.cursor() as cursor:
+    statement = _query(question, reach, ungrouped, extra=order.columns).statement()
+    take = order.taker()
+    with connection.chunked_cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
         while rows := cursor.fetchmany(10_000):
             for row_id, count, *cells in rows:
-                if not all(test(cells[index]) for index, test in tests):
-                    continue
-                if wanted and not any(wanted in fold(each) for each in cells):
-                    continue
-                key = tuple(cells[index] for index in request.group_by or everything)
-                entry = found.setdefault(key, [row_id, 0])
-                entry[1] += int(count)
-    return _sorted(found, request, types)
-
-
-def _sorted(
-    found: dict[tuple[str, ...], list[int]], request: GridRequest, types: Sequence[ValueType]
-) -> list[tuple[int, int]]:
-    places = {column: place for place, column in enumerate(request.group_by or range(len(types)))}
-    entries = sorted(found.items(), key=lambda each: each[1][0])
-    # The least important first: sorting is stable.
-    for each in reversed(request.sort or (SortBy(descending=True),)):
-        if each.column is None:
-            entries.sort(key=lambda entry: entry[1][1], reverse=each.descending)
-        elif each.column in places:
-            read, place = CELL_READERS[types[each.column]], places[each.column]
-            values = [(read(key[place]), (key, entry)) for key, entry in entries]
-            known = [each_value for each_value in values if each_value[0] is not None]
-            known.sort(key=lambda pair: pair[0], reverse=each.descending)
-            # What is not of the column's type comes last either way.
-            unknown = [entry for value, entry in values if value is None]
-            entries = [*(entry for _, entry in known), *unknown]
-    return [(row_id, count) for _, (row_id, count) in entries]
+                take(row_id, int(count), cells)
+    return order.entries()
 
 
 def _tests(request: GridRequest, types: Sequence[ValueType]) -> list[tuple[int, CellTest]]:

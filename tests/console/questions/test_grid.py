@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 import redis
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from console.core.exceptions import InvalidInput, NotFound
 from console.endpoints.models import ComputerGroup, Membership
@@ -22,7 +24,7 @@ from console.questions.drill_down import (
     rows_by_endpoint,
 )
 from console.questions.grid import GridRequest, columns_of, iterate, window
-from console.questions.grid_sql import ColumnFilter, SortBy
+from console.questions.grid_sql import ColumnFilter, SortBy, cell
 from console.questions.models import Question
 from tests.console.questions import scene
 
@@ -219,6 +221,34 @@ class TestWindow:
 
         assert len(shown(question, EVERYTHING)) == 5
 
+    @pytest.mark.parametrize("group_by", [(), (1,)])
+    def test_reads_only_the_columns_that_order_the_rows(
+        self, question: Question, group_by: tuple[int, ...]
+    ) -> None:
+        request = GridRequest(sort=(SortBy(column=1),), group_by=group_by)
+
+        with CaptureQueriesContext(connection) as seen:
+            window(question, EVERYTHING, request)
+
+        (ordering,) = [each["sql"] for each in seen if cell(1) in each["sql"]]
+        assert cell(0) not in ordering
+
+    def test_joins_what_is_equal_where_it_is_grouped_and_ordered_by_address(
+        self, question: Question, ids: list[UUID]
+    ) -> None:
+        request = GridRequest(sort=(SortBy(column=1),), group_by=(1,))
+        other = scene.asked(scene.administrator("eve"))
+        rows = [("a", "10.0.0.10"), ("b", "10.0.0.10"), ("c", "10.0.0.9"), ("d", "")]
+        record_answers([scene.answer(other, each, rows) for each in ids])
+
+        found = window(other, EVERYTHING, request).rows
+
+        assert [(row.values[1], row.count) for row in found] == [
+            ("10.0.0.9", 4),
+            ("10.0.0.10", 8),
+            ("", 4),
+        ]
+
     def test_yields_everything_for_an_export(self, question: Question) -> None:
         request = GridRequest(sort=(SortBy(column=0),))
 
@@ -270,7 +300,6 @@ class TestDrillDown:
     def test_of_joined_rows_lists_the_endpoints_of_all(
         self, question: Question, ids: list[UUID]
     ) -> None:
-        record_answers([])
         request = GridRequest(group_by=(1,), filters=(ColumnFilter(column=1, operator="is empty"),))
         [row] = window(question, EVERYTHING, request).rows
 
