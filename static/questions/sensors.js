@@ -5,7 +5,7 @@ import { fetchJson } from "./requests.js";
 export const COSTS = {
   instant: ["instant", "Answers at once."],
   light: ["light", "Works for up to a second on each endpoint."],
-  heavy: ["heavy", "Starts a job on each endpoint, one at a time and at low priority."],
+  heavy: ["heavy", "Starts a job on each endpoint, at low priority."],
 };
 
 export class Catalogue {
