@@ -18,6 +18,7 @@ from pathlib import Path
 from agent.directories import Directories, is_ours
 from agent.exceptions import AlreadyRunning
 from agent.instance import running_process
+from agent.own_programs import PROGRAM_FOLDER
 
 SERVICE = "vedette-agent.service"
 UNIT_FILE = Path("/etc/systemd/system") / SERVICE
@@ -27,11 +28,18 @@ STOP_POLL = 0.05
 Say = Callable[[str], None]
 
 
-def remove_agent(directories: Directories, *, keep_data: bool, say: Say) -> None:
+def remove_agent(
+    directories: Directories,
+    *,
+    keep_data: bool,
+    say: Say,
+    program_folder: Path = PROGRAM_FOLDER,
+) -> None:
     """Stop the agent and delete its folders, telling each step through `say`.
 
-    With `keep_data` the recorded events stay (their key lies beside them). Raises
-    `AlreadyRunning` when a running agent does not end in time; then nothing was deleted.
+    With `keep_data` the recorded events stay (their key lies beside them). The program that runs
+    goes too where an installer put it. Raises `AlreadyRunning` when a running agent does not end
+    in time; then nothing was deleted.
     """
     if directories.home is None:
         _stop_service(say)
@@ -41,6 +49,9 @@ def remove_agent(directories: Directories, *, keep_data: bool, say: Say) -> None
         doomed.append(directories.data)
     if directories.program is not None:
         doomed.append(directories.program)
+    # One that runs from a checkout carries no marker, and the service's goes with the service.
+    if is_ours(program_folder) and program_folder != Directories.of_this_computer().program:
+        doomed.append(program_folder)
     for folder in doomed:
         _delete(folder, say)
     if directories.home is None:

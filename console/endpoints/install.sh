@@ -13,8 +13,12 @@ umask 077
 
 #VALUES#
 
-prefix=/opt/vedette-agent
+default_prefix=/opt/vedette-agent
+unit=/etc/systemd/system/vedette-agent.service
+systemd=/run/systemd/system
+prefix=$default_prefix
 home=
+stopped=
 service=yes
 replace=
 
@@ -120,6 +124,25 @@ install_program() {
     mv "$prefix.new" "$prefix"
 }
 
+# The program is about to change under a running agent, and only an agent that has ended can join
+# again; it is started at the end.
+stop_service() {
+    if [ "$prefix$home" != "$default_prefix" ] || [ ! -d "$systemd" ] || [ ! -e "$unit" ]; then
+        return
+    fi
+    printf 'Stopping vedette-agent.service\n'
+    stopped=yes
+    systemctl stop vedette-agent.service
+}
+
+clean_up() {
+    rm -rf "$work"
+    # Whatever went wrong, the computer is not left without its agent.
+    if [ -n "$stopped" ]; then
+        systemctl start vedette-agent.service || :
+    fi
+}
+
 run_agent() (
     cd "$prefix"
     if [ -n "$home" ]; then
@@ -139,10 +162,11 @@ enrol() {
 }
 
 start_service() {
-    install -m 644 "$prefix/vedette-agent.service" /etc/systemd/system/vedette-agent.service
+    install -m 644 "$prefix/vedette-agent.service" "$unit"
     systemctl daemon-reload
     systemctl enable vedette-agent.service
     systemctl restart vedette-agent.service
+    stopped=
     printf 'The agent runs as vedette-agent.service.\n'
 }
 
@@ -152,15 +176,15 @@ install_agent() {
     read_options "$@"
     check_computer
     work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
+    trap clean_up EXIT
     trap 'exit 1' HUP INT TERM
     printf '%s\n' "$authority" >"$work/ca.pem"
     printf '%s' "$token" >"$work/token"
     fetch_program
+    stop_service
     install_program
     enrol
-    if [ "$service$home" = yes ] && [ "$prefix" = /opt/vedette-agent ] &&
-        [ -d /run/systemd/system ]; then
+    if [ "$service$home" = yes ] && [ "$prefix" = "$default_prefix" ] && [ -d "$systemd" ]; then
         start_service
     else
         printf 'The agent is installed. Run it with:\n  cd %s && .venv/bin/python -m agent%s run\n' \

@@ -173,6 +173,40 @@ class TestInstaller:
         assert "holds something else" in result.stderr
         assert (tmp_path / "precious").read_text() == "mine"
 
+    @pytest.mark.parametrize("enrolment", ["true", "false"])
+    def test_stops_the_service_before_it_changes_and_starts_it_whatever_happens(
+        self, tmp_path: Path, enrolment: str
+    ) -> None:
+        (tmp_path / "systemd").mkdir()
+        (tmp_path / "unit").touch()
+        script = installer_script("token", name="console.example")
+        function = script.removesuffix('install_agent "$@"\n') + (
+            f"unit={tmp_path}/unit\nsystemd={tmp_path}/systemd\n"
+            "check_computer() { :; }\nfetch_program() { echo fetched; }\n"
+            "install_program() { echo installed; }\ninstall() { :; }\n"
+            f"enrol() {{ echo enrolling; {enrolment}; }}\n"
+            'systemctl() { echo "$1"; }\ninstall_agent --replace\n'
+        )
+
+        result = subprocess.run(["sh"], input=function, text=True, capture_output=True, check=False)
+
+        steps = [line for line in result.stdout.splitlines() if " " not in line]
+        assert steps[:4] == ["fetched", "stop", "installed", "enrolling"]
+        assert steps[4:] in (["daemon-reload", "enable", "restart"], ["start"])
+        assert (result.returncode == 0) == (enrolment == "true")
+
+    def test_leaves_the_service_alone_when_it_installs_elsewhere(self, tmp_path: Path) -> None:
+        (tmp_path / "unit").touch()
+        script = installer_script("token", name="console.example")
+        function = script.removesuffix('install_agent "$@"\n') + (
+            f"unit={tmp_path}/unit\nsystemd={tmp_path}\nread_options --prefix /srv/agent\n"
+            "systemctl() { echo touched; }\nstop_service\n"
+        )
+
+        result = subprocess.run(["sh"], input=function, text=True, capture_output=True, check=False)
+
+        assert (result.returncode, result.stdout) == (0, "")
+
 
 @pytest.fixture
 def public_port(settings: Any, valkey: redis.Redis) -> Iterator[int]:
@@ -238,6 +272,11 @@ class TestInstallation:
 
         assert "its identity stays" in again.stdout, again.stderr
         assert Endpoint.objects.count() == 1
+        removed = _sh(f"cd {prefix} && .venv/bin/python -m agent --home {home} uninstall --yes")
+        assert removed.returncode == 0, removed.stderr
+        assert f"removed {prefix}" in removed.stdout
+        assert not prefix.exists()
+        assert not home.exists()
 
     def test_with_another_key_than_the_pinned_one_sends_nothing(
         self, public_port: int, settings: Any
