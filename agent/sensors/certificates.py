@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.utils import CryptographyDeprecationWarning
 
@@ -54,6 +55,8 @@ _TRUST_FOLDERS: Final = (
 _IN_FOLDER: Final = re.compile(r"\.(?:pem|crt)$|^[0-9a-fA-F]{8}\.\d+$")
 _MOST_FILES: Final = 5000
 _LONG_FORM: Final = 0x80
+# What is odd about one certificate must not hide all others.
+UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
 _PEM: Final = re.compile(
     rb"-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END"
 )
@@ -65,18 +68,22 @@ def trusted(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[
     places = _trusted_places(root)
     if not places:
         raise SensorUnavailable("This computer has no list of trusted certificates.")
-    packaged = {_digest(der) for path in _files(root, _PACKAGED_FOLDERS) for der in _in_file(path)}
-    local = {_digest(der): path for path in _files(root, _LOCAL_FOLDERS) for der in _in_file(path)}
+    packaged = {
+        _digest(der) for path in _files(root, _PACKAGED_FOLDERS) for der in certificates_in(path)
+    }
+    local = {
+        _digest(der): path for path in _files(root, _LOCAL_FOLDERS) for der in certificates_in(path)
+    }
     seen = set()
     for place in places:
-        for der in _in_file(place):
+        for der in certificates_in(place):
             digest = _digest(der)
             if digest in seen:
                 continue
             seen.add(digest)
             is_local = digest in local or (bool(packaged) and digest not in packaged)
             path = local.get(digest, place)
-            yield (*_facts(der, digest), boolean_text(is_local), f"/{path.relative_to(root)}")
+            yield (*facts_of(der), boolean_text(is_local), f"/{path.relative_to(root)}")
 
 
 def _trusted_places(root: Path) -> list[Path]:
@@ -97,9 +104,10 @@ def _files(root: Path, folders: tuple[str, ...]) -> list[Path]:
     return found[:_MOST_FILES]
 
 
-def _in_file(path: Path) -> Iterator[bytes]:
+def certificates_in(path: Path, most: int = _FILE_BYTES) -> Iterator[bytes]:
+    """Yield the certificates in the first `most` bytes of a file, as DER; none of another file."""
     try:
-        text = read_start(path, _FILE_BYTES)
+        text = read_start(path, most)
     except OSError:
         return
     for encoded in _PEM.findall(text):
@@ -121,8 +129,9 @@ def _digest(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def _facts(der: bytes, digest: str) -> tuple[str, str, str, str, str, str, str]:
+def facts_of(der: bytes) -> tuple[str, str, str, str, str, str, str]:
     """Describe one certificate; one that is broken still has its hash."""
+    digest = _digest(der)
     try:
         with warnings.catch_warnings():
             # Old authorities break newer rules; they are trusted all the same.
@@ -137,7 +146,7 @@ def _facts(der: bytes, digest: str) -> tuple[str, str, str, str, str, str, str]:
                 f"{certificate.serial_number:x}",
                 _key(certificate),
             )
-    except ValueError as error:
+    except UNREADABLE as error:
         return f"unreadable: {error}", "", "", "", digest, "", ""
 
 

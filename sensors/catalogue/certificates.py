@@ -8,6 +8,16 @@ from sensors.definitions import LINUX, Column, Cost, SensorDefinition, ValueType
 
 CATEGORY: Final = "Certificates"
 
+_FACTS: Final = (
+    Column("Subject"),
+    Column("Issuer"),
+    Column("Not Before", ValueType.INSTANT),
+    Column("Not After", ValueType.INSTANT),
+    Column("SHA-256", ValueType.HASH),
+    Column("Serial Number"),
+    Column("Key"),
+)
+
 SENSORS: Final = (
     SensorDefinition(
         key="certificates.trusted",
@@ -17,18 +27,25 @@ SENSORS: Final = (
         "Browsers, Java and programs with a store of their own may trust others.",
         category=CATEGORY,
         columns=(
-            Column("Subject"),
-            Column("Issuer"),
-            Column("Not Before", ValueType.INSTANT),
-            Column("Not After", ValueType.INSTANT),
-            Column("SHA-256", ValueType.HASH),
-            Column("Serial Number"),
-            Column("Key"),
+            *_FACTS,
             Column("Local", ValueType.BOOLEAN),
             Column("Path", ValueType.PATH),
         ),
         platforms=(LINUX,),
         cost=Cost.LIGHT,
         example='Get Trusted Certificates where Local is "True" from all machines',
+    ),
+    SensorDefinition(
+        key="certificates.own",
+        name="Machine Certificates",
+        description="The certificates that services of this computer show, from the folders where "
+        "web, mail, directory, database and VPN servers keep them; authorities are left out. "
+        "Private keys are never read. Others may lie where a service's own settings say.",
+        category=CATEGORY,
+        columns=(*_FACTS, Column("Alternative Names"), Column("Path", ValueType.PATH)),
+        platforms=(LINUX,),
+        cost=Cost.LIGHT,
+        example='Get Machine Certificates where Not After is less than "2030-01-01" '
+        "from all machines",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,22 @@ class TestTrustedCertificates:
 
         assert row["Subject"].startswith("unreadable")
 
+    def test_include_those_with_a_key_that_nobody_knows(self, tmp_path: Path) -> None:
+        der = base64.b64decode("".join(Authority("Odd").pem.split("\n")[1:-2]))
+        # The curve's number (RFC 5480: secp256r1) becomes one that does not exist.
+        odd = der.replace(
+            bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d03017f")
+        )
+        text = base64.encodebytes(odd).decode()
+        good = Authority("Good").pem
+        odd_pem = f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n"
+        write(tmp_path, {BUNDLE: odd_pem + good})
+
+        rows = rows_of("certificates.trusted", tmp_path)
+
+        assert odd != der
+        assert [row["Subject"].partition(":")[0] for row in rows] == ["unreadable", "CN=Good"]
+
     def test_are_as_many_as_in_the_bundle(self) -> None:
         bundle = Path("/") / BUNDLE
         if not bundle.exists():
@@ -102,3 +119,40 @@ class TestTrustedCertificates:
     def test_are_missed_aloud(self, tmp_path: Path) -> None:
         with pytest.raises(SensorUnavailable):
             rows_of("certificates.trusted", tmp_path)
+
+
+class TestMachineCertificates:
+    def test_agree_with_openssl(self, tmp_path: Path) -> None:
+        authority = Authority("Authority")
+        key, path = tmp_path / "key", "etc/nginx/tls/site.crt"
+        request = ("req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
+        printed(
+            *(program("openssl"), *request, "-keyout", str(key), "-subj", "/CN=site"),
+            *("-addext", "subjectAltName=DNS:site.example,IP:192.0.2.1"),
+            *("-addext", "basicConstraints=critical,CA:FALSE", "-out", str(tmp_path / "made")),
+        )
+        made = (tmp_path / "made").read_text()
+        root = write(
+            tmp_path / "root",
+            {
+                path: made + authority.pem,
+                "etc/ssl/private/both.pem": key.read_text() + made,
+                "etc/ssl/certs/authority.pem": authority.pem,
+                "etc/letsencrypt/live/x/broken.pem": made.replace("M", "?"),
+            },
+        )
+        (root / "etc/ssl/link.pem").symlink_to(root / path)
+
+        rows = rows_of("certificates.own", root)
+
+        shown = printed(
+            "openssl", "x509", "-noout", "-fingerprint", "-sha256", "-in", str(root / path)
+        )
+        assert {row["SHA-256"].upper() for row in rows} == {
+            shown.strip().partition("=")[2].replace(":", "")
+        }
+        assert [(row["Subject"], row["Path"]) for row in rows] == [
+            ("CN=site", "/etc/ssl/link.pem"),
+            ("CN=site", "/etc/ssl/private/both.pem"),
+        ]
+        assert rows[0]["Alternative Names"] == "site.example, 192.0.2.1"

@@ -64,6 +64,9 @@ TRUTHS: Final = {
     "certificates.trusted": Truth(
         "test_certificates.py::TestTrustedCertificates::test_are_all_that_openssl_trusts", "openssl"
     ),
+    "certificates.own": Truth(
+        "test_certificates.py::TestMachineCertificates::test_agree_with_openssl", "openssl"
+    ),
     "computer.name": Truth(_COMMANDS, "hostname"),
     "computer.ip_address": Truth(
         f"{_COMPUTER}::TestAddresses::test_are_those_that_reach_farther_than_the_link", "ip"
