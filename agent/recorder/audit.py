@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
+from collections import Counter
 from typing import Final
 
 import msgspec
@@ -79,7 +80,7 @@ class AuditSource:
         self._stream: AuditStream | None = None
         self._assembler = Assembler()
         self._before = AuditStatus()
-        self._malformed = 0
+        self._malformed: Counter[str] = Counter()
         self._swept_at = 0.0
         self.programs: list[tuple[Process, FileIdentity | None]] = []
         self.mount_namespaces: dict[int, list[int]] = {}
@@ -93,6 +94,7 @@ class AuditSource:
                 "connections that are accepted or closed, and DNS",
                 "how a process ended, and when to less than two seconds",
                 "what io_uring does",
+                "of which kind the records were that the kernel dropped (counted as processes)",
             ),
         )
 
@@ -128,19 +130,24 @@ class AuditSource:
         correction = self._clock.booted_at - measure_boot()
         while self._stream and (record := self._stream.receive()):
             kind, text = record
+            event = None
             try:
                 event = self._assembler.add(kind, text) if kind >= min(LOGIN_TYPES) else None
                 if event is not None:
                     self._tell(event, event.at + correction, deliver)
             except (MalformedRecord, KeyError, ValueError):
                 # A record that cannot be read is one that was lost, and is counted as such.
-                self._malformed += 1
+                self._malformed[_kind_of(event)] += 1
         self._sweep(deliver)
 
     def lost(self) -> dict[str, int]:
-        """Count what the kernel dropped, serial numbers that never came, and unreadable records."""
+        """Count what the kernel dropped, serial numbers that never came, and unreadable records.
+
+        What never came does not say what it was: it counts as processes, most of what is watched.
+        """
         kernel = self._control.status().lost - self._before.lost if self._control else 0
-        return {"process": kernel + self._assembler.missing() + self._malformed}
+        lost = Counter({"process": kernel + self._assembler.missing()})
+        return dict(lost + self._malformed)
 
     def stop(self) -> None:
         """Remove the rules, give the audit system back as it was found, close the sockets."""
@@ -289,6 +296,13 @@ def _unlocked_status(control: AuditControl) -> AuditStatus:
     if status.enabled == _LOCKED:
         raise SourceUnavailable("the audit rules are locked until the next boot (-e 2)")
     return status
+
+
+def _kind_of(event: AuditEvent | None) -> str:
+    """Name the kind of event that these records were to become."""
+    if event is None or EXECVE in event.records:
+        return "process"
+    return "network" if SOCKADDR in event.records else "security"
 
 
 def _has_key(field: bytes, key: bytes) -> bool:

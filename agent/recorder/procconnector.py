@@ -102,8 +102,11 @@ class ProcConnectorSource:
                 self._on_event()
 
     def lost(self) -> dict[str, int]:
-        """Count overruns of the socket: each hides at least one event."""
-        return {"process": self._overruns}
+        """Count overruns of the socket, and programs of which only the pid could be recorded.
+
+        Each overrun hides at least one event.
+        """
+        return {"process": self._overruns + self._too_late}
 
     def stop(self) -> None:
         """Unsubscribe and close."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from protocol.events import ProcessExited
-from tests.agent.recorder.recording import Recording, process_of
+from tests.agent.recorder.recording import Recording, process_of, run
 
 
 @pytest.mark.root
@@ -25,6 +25,15 @@ class TestProcConnectorSource:
         assert process_of(started[0]).arguments == ("/bin/sleep", "60.125")
         assert process_of(started[0]).ancestors
         assert ended[0].killed_by == 9
+
+    def test_counts_programs_that_were_gone_before_they_could_be_read(self, tmp_path: Path) -> None:
+        with Recording(tmp_path / "data", sources=("proc-connector",)) as recording:
+            for _ in range(5):
+                run("/bin/true")
+            recording.read()
+            lost = recording.recorder.counters()["process"].lost
+
+        assert lost >= 5
 
     def test_says_what_it_cannot_see(self, tmp_path: Path) -> None:
         with Recording(tmp_path / "data", sources=("proc-connector",)) as recording:
