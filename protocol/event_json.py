@@ -18,7 +18,6 @@ from protocol.events import Event
 from protocol.exceptions import MalformedEvent
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(EventShape)
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -46,17 +45,6 @@ def event_from_json(shown: dict[str, Any]) -> Event:
         raise _malformed(error) from error
     except UnicodeEncodeError as error:
         raise MalformedEvent("event", f"text that is not Unicode: {error}") from error
-    return read_event(shape)
-
-
-def event_from_line(line: bytes | str) -> Event:
-    """Read one line of JSON. Raises `MalformedEvent` as `event_from_json` does."""
-    try:
-        shape = _decoder.decode(line)
-    except msgspec.ValidationError as error:
-        raise _malformed(error) from error
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise MalformedEvent("line", f"not JSON: {error}") from error
     return read_event(shape)
 
 

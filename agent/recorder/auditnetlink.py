@@ -150,10 +150,6 @@ class AuditControl:
         except FileExistsError:
             return
 
-    def send_user_message(self, kind: int, text: bytes) -> None:
-        """Put a message of a user program (types 1100 to 1199) into the audit log."""
-        self._ask(kind, text + b"\0", _REQUEST | _ACKNOWLEDGE)
-
     def delete_own_rules(self) -> list[bytes]:
         """Remove every rule with our key, of this run or an earlier one; return their keys."""
         rules = [

@@ -18,6 +18,7 @@ from protocol.events import NetworkEvent, ProcessExited, ProcessStarted, Securit
 from tests.agent.recorder.leftovers import audit_rules, audit_status
 from tests.agent.recorder.recording import Recording, process_of, run
 from tests.agent.recorder.test_ebpf import REFUSED
+from tests.agent.recorder.user_messages import send_user_message
 
 # The kernel has one audit system: whoever tests it must be alone.
 pytestmark = pytest.mark.root
@@ -103,10 +104,8 @@ class TestAuditSource:
 
     def test_tells_logins(self, tmp_path: Path) -> None:
         with Recording(tmp_path / "data", sources=("audit",)) as recording:
-            control = AuditControl()
             # What PAM sends: an AUDIT_USER_LOGIN message.
-            control.send_user_message(1112, b'op=login acct="eve" addr=192.0.2.9 res=failed')
-            control.close()
+            send_user_message(1112, b'op=login acct="eve" addr=192.0.2.9 res=failed')
             (login,) = recording.wait_for(SecurityEvent, lambda event: event.user == "eve")
 
         assert (login.operation, login.source_address) == ("logon failed", "192.0.2.9")
@@ -136,9 +135,7 @@ class TestAuditSource:
             Recording(tmp_path / "a", sources=("audit",)),
             Recording(tmp_path / "b", sources=("ebpf", "audit-logins")) as beside,
         ):
-            control = AuditControl()
-            control.send_user_message(1112, b'op=login acct="mallory" addr=? res=success')
-            control.close()
+            send_user_message(1112, b'op=login acct="mallory" addr=? res=success')
             run("/bin/true", "not-a-login")
             (login,) = beside.wait_for(SecurityEvent, lambda event: event.user == "mallory")
             health = {source.name: source.state for source in beside.recorder.health()}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.record import summary_lines
-from protocol.event_json import event_from_line
+from protocol.event_json import event_from_json
 from protocol.messages import KindCounters, SourceHealth
 from tests.agent.recorder.leftovers import assert_unloaded, loaded_programs
 
@@ -83,7 +83,7 @@ class TestRecord:
 
         assert recorder.returncode == 0
         assert errors == ""
-        assert event_from_line(line)
+        assert event_from_json(json.loads(line))
         assert json.loads(line)["process"]["arguments"][1:] == ["recorded", "<script>\n"]
         assert "process: " in summary
         assert " 0 lost" in summary
@@ -115,7 +115,7 @@ class TestRecord:
             recorder.send_signal(signal.SIGTERM)
             _, summary = recorder.communicate(timeout=DEADLINE_SECONDS)
 
-        assert event_from_line(line)
+        assert event_from_json(json.loads(line))
         assert "source ebpf running" in summary
 
     def test_says_without_root_what_is_absent_and_why(self) -> None:
