@@ -170,9 +170,10 @@ def show_givers(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
 @require_safe
 @json_view()
 def show_endpoint_rows(request: HttpRequest, question_id: UUID) -> dict[str, Any]:
-    """List rows that are not merged, endpoint by endpoint."""
+    """List rows that are not merged, endpoint by endpoint; `named` leaves endpoints by name."""
     question, reach = seen_by(request, question_id)
-    page = rows_by_endpoint(question, reach, after=request.GET.get("after", ""), limit=ROWS_AT_ONCE)
+    named, after = request.GET.get("named", "").strip(), request.GET.get("after", "")
+    page = rows_by_endpoint(question, reach, named=named, after=after, limit=ROWS_AT_ONCE)
     return {
         "rows": [[str(row.endpoint_id), row.host_name, row.count, row.values] for row in page],
         "next": row_cursor_of(page[-1]) if len(page) == ROWS_AT_ONCE else "",

@@ -9,12 +9,14 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 
 from console.core.exceptions import InvalidInput, NotFound
+from console.core.storable import storable_text
 from console.endpoints.models import Endpoint
 from console.endpoints.reach import Reach
 from console.questions.grid import GridRequest
 from console.questions.models import Answer, AnswerRow, Question
 
 LARGEST_PAGE: Final = 1000
+LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,17 +96,21 @@ def rows_by_endpoint(
     reach: Reach,
     *,
     endpoint_id: UUID | None = None,
+    named: str = "",
     after: str = "",
     limit: int = 100,
 ) -> list[EndpointRow]:
     """List rows that are not merged, with the endpoint in front: all in reach, or of one endpoint.
 
-    By host name; `after` continues behind a former list (`row_cursor_of`).
+    With `named` of those whose host names contain it. By host name; `after` continues behind a
+    former list (`row_cursor_of`).
     """
     _check_limit(limit)
     answers = _in_reach(question, reach)
     if endpoint_id is not None:
         answers = answers.filter(endpoint=endpoint_id)
+    if named:
+        answers = answers.filter(endpoint__host_name__icontains=storable_text(named, LONGEST_NAME))
     answers = answers.order_by("endpoint__host_name", "endpoint", "digest")
     place, _, digest = after.rpartition("/") if after else ("", "", "")
     if after:

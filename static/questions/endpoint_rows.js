@@ -14,6 +14,8 @@ export class EndpointRows {
   constructor(place, page, { say }) {
     Object.assign(this, { place, page, say });
     this.items = [];
+    this.named = "";
+    this.generation = 0;
     this.slick = new Slick.SlickGrid(place, this.items, this.columns(), OPTIONS);
     this.slick.init();
     this.slick.onScroll.subscribe(() => this.look());
@@ -33,8 +35,20 @@ export class EndpointRows {
     return this.page.shows_endpoints ? element("a", { class: "v-link", href: `/endpoints/endpoint/${id}/change/`, text: label }) : element("span", { text: label });
   }
 
+  // Show only endpoints whose names contain this.
+  find(named) {
+    this.named = named;
+    this.restart();
+  }
+
+  // Rows may have changed: begin anew, unless somebody reads further below.
+  refresh() {
+    if (this.slick.getViewport().top <= 0) this.restart();
+  }
+
   async restart() {
-    this.items.length = 0;
+    this.generation += 1;
+    this.isFetching = false;
     this.next = "";
     this.isWhole = false;
     await this.more();
@@ -43,20 +57,24 @@ export class EndpointRows {
   async more() {
     if (this.isFetching || this.isWhole) return;
     this.isFetching = true;
+    const { generation } = this;
     try {
-      const { rows, next } = await fetchJson(`${this.page.url}endpoint-rows/?${new URLSearchParams({ after: this.next })}`);
-      const isFirst = this.items.length === 0;
+      const query = new URLSearchParams({ after: this.next, named: this.named });
+      const { rows, next } = await fetchJson(`${this.page.url}endpoint-rows/?${query}`);
+      if (generation !== this.generation) return;
+      const isFirst = this.next === "";
+      if (isFirst) this.items.length = 0;
       this.items.push(...rows.map(([id, name, times, values]) => ({ id, name, count: times, values })));
       this.next = next;
       this.isWhole = next === "";
       if (isFirst) this.slick.setColumns(this.columns());
       this.slick.updateRowCount();
       this.slick.invalidate();
-      this.say(this.items.length === 0 ? "No endpoint has given a row yet." : "");
+      this.say(this.items.length > 0 ? "" : this.named ? "No endpoint of this name has given a row." : "No endpoint has given a row yet.");
     } catch (error) {
-      this.say(error.message);
+      if (generation === this.generation) this.say(error.message);
     } finally {
-      this.isFetching = false;
+      if (generation === this.generation) this.isFetching = false;
     }
     this.slick.resizeCanvas();
     this.look();

@@ -82,6 +82,7 @@ function bringNews() {
   byId("new-answers").hidden = !hasNews;
   if (!hasNews) grid.refresh();
   if (shownTab === "chart") chart.show();
+  if (shownTab === "endpoints") endpointRows.refresh();
 }
 
 byId("new-answers").addEventListener("click", () => {
@@ -219,6 +220,7 @@ byId("unanswered-copy").addEventListener("click", async () => {
   setTimeout(() => (byId("unanswered-copied").textContent = "Copy"), 1500);
 });
 let endpointRows = null;
+byId("endpoint-search").addEventListener("input", later(() => endpointRows.find(byId("endpoint-search").value.trim()), SEARCH_AFTER));
 
 const TABS = {
   rows: { panel: "panel-grid", open: () => grid.slick.resizeCanvas() },

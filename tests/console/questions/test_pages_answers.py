@@ -133,6 +133,18 @@ class TestAnswers:
             ("host-00001", "web"),
         ]
 
+    @pytest.mark.parametrize(("named", "count"), [("00001", 1), ("HOST", 2), ("%", 0), ("%00", 0)])
+    def test_are_found_by_the_name_of_an_endpoint(
+        self, page: Client, admin: User, named: str, count: int
+    ) -> None:
+        question = answered_question(admin, 3)
+        address = f"/questions/{question.pk}/endpoint-rows/?named={named}"
+
+        found = get(page, address)
+
+        assert found.status_code == 200
+        assert len(found.json()["rows"]) == count
+
     def test_of_hostile_endpoints_stay_text(self, page: Client, admin: User) -> None:
         (endpoint_id,) = scene.endpoints(1)
         Endpoint.objects.update(host_name="<img src=x onerror=alert(1)>")

@@ -54,6 +54,11 @@ def _asked(user: User) -> Question:
     return question
 
 
+def _answer_last(question: Question) -> None:
+    target = question.targets.get(state=QuestionTarget.State.WAITING)
+    record_answers([scene.answer(question, target.endpoint_id, [("late", "10.0.0.4")])])
+
+
 def _started(user: User) -> Question:
     """One endpoint that started a job."""
     ids = scene.endpoints(1)
@@ -128,6 +133,22 @@ class TestRows:
 
         await (await download.value).save_as(tmp_path / "rows.csv")
         assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
+
+    async def test_of_endpoints_are_found_by_name_and_follow_the_news(
+        self, page: Page, user: User
+    ) -> None:
+        question = await sync_to_async(_asked)(user)
+        await page.goto(f"/questions/{question.pk}/#show-endpoints")
+        rows = page.locator("#endpoint-grid .slick-row")
+        await expect(rows).to_have_count(3)
+        await page.fill("#endpoint-search", "00001")
+        await expect(rows).to_have_count(1)
+        await page.fill("#endpoint-search", "")
+        await expect(rows).to_have_count(3)
+
+        await sync_to_async(_answer_last)(question)
+
+        await expect(rows).to_have_count(4)
 
     async def test_of_jobs_lead_to_what_they_found_and_to_their_end(
         self, page: Page, user: User
