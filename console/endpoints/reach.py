@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Func, Model, OuterRef, QuerySet
+from django.db.models.lookups import In
 
 from console.access.models import User
 from console.certificates.models import Certificate
@@ -47,9 +48,8 @@ class Reach:
             return queryset
         if not self.group_ids:
             return queryset.none()
-        return queryset.filter(
-            Exists(Membership.objects.filter(endpoint=OuterRef(field), group__in=self.group_ids))
-        )
+        members = Membership.objects.filter(endpoint=OuterRef(field))
+        return queryset.filter(Exists(members.filter(In(_Looked("group"), self.group_ids))))
 
     def includes(self, endpoint_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of these endpoints that are reached."""
@@ -66,6 +66,20 @@ class Reach:
                 endpoint__in=wanted[start : start + _ASKED_AT_ONCE]
             ).values_list("endpoint_id", flat=True)
         }
+
+
+class _Looked(Func):
+    """A column that is looked at in the rows at hand, and not looked up.
+
+    SQLite would look up each endpoint once for each granted group; it has few groups itself.
+    """
+
+    template = "%(expressions)s"
+    arity = 1
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        """Write the unary plus, which SQLite documents for this (its query planner, section 6)."""
+        return super().as_sql(compiler, connection, template="+%(expressions)s", **context)
 
 
 EVERYTHING: Final = Reach(everything=True)
