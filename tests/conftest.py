@@ -22,6 +22,9 @@ from tests.valkey import ValkeyServer
 REPOSITORY = Path(__file__).resolve().parent.parent
 IN_CI = bool(os.environ.get("CI"))
 MACHINE_LOCK = Path(tempfile.gettempdir()) / "vedette-tests-machine.lock"
+LOOPBACK = ("127.0.0.0/8", "::1", "localhost")
+# In which tests that may make network namespaces give them addresses (tests/e2e/network.py).
+HOSTS_NETWORK = "10.77.0.0/16"
 # How fast examples are made depends on what else the machine does.
 hypothesis.settings.register_profile(
     "vedette", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -49,6 +52,9 @@ def shared_data() -> Path:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests that need root, or Chromium, where there is none; in CI they must run."""
+    for item in items:
+        if item.get_closest_marker("root"):
+            item.add_marker(pytest.mark.allow_hosts([*LOOPBACK, HOSTS_NETWORK]))
     if IN_CI:
         return
     missing = {}
