@@ -85,7 +85,7 @@ class TestCommand:
 
 
 class TestCelery:
-    def test_starts_no_worker_with_a_wrong_value(self, settings: Any) -> None:
+    def test_starts_no_worker_with_a_wrong_value(self, settings: Any, usual_umask: None) -> None:
         environment = Environment({"VEDETTE_ANSWERS_KEPT_DAYS": "90d"})
         environment.number("VEDETTE_ANSWERS_KEPT_DAYS", 30)
         settings.VEDETTE_WRONG_VALUES = environment.wrong

@@ -165,6 +165,7 @@ class TestTheDataDirectory:
         for name in ("run", "logs", "keys", "files"):
             (settings.DATA_DIR / name).mkdir(parents=True)
             (settings.DATA_DIR / name).chmod(0o555)
+        settings.DATA_DIR.chmod(0o555)
         before = os.geteuid()
         if before == 0:
             os.seteuid(NOBODY)
