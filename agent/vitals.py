@@ -44,8 +44,14 @@ class Vitals:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
                 seconds += times.user + times.system + times.children_user + times.children_system
-                memory += int(process.memory_info().rss)
+                memory += self._memory_of(process)
         return seconds, memory
+
+    def _memory_of(self, process: psutil.Process) -> int:
+        if process == self._process:
+            return int(process.memory_info().rss)
+        # A child begins as a copy that shares nearly all of its memory: that counts once.
+        return int(process.memory_full_info().uss)
 
     def _family(self) -> Iterator[psutil.Process]:
         yield self._process

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,6 +82,26 @@ class TestSample:
 
         assert own.memory_bytes > alone + BALLAST
         assert own.cpu_percent > 5
+
+    def test_counts_once_what_a_forked_child_shares(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(vitals, "SHORTEST_INTERVAL", 0.05)
+        # Each page is touched: it is the parent's own, and the child's only by sharing it.
+        ballast = bytearray(b"x") * BALLAST
+        alone = Vitals().memory_bytes
+        fork = multiprocessing.get_context("fork")
+        child = fork.Process(target=time.sleep, args=(60,))
+        with warnings.catch_warnings():
+            # Of Python 3.12: the tests' own threads are none of the child's business.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child.start()
+        time.sleep(0.2)
+
+        together = Vitals().memory_bytes
+
+        child.kill()
+        child.join()
+        assert len(ballast) == BALLAST
+        assert together < alone + BALLAST
 
     def test_counts_what_an_ended_child_had_spent(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(vitals, "SHORTEST_INTERVAL", 0.05)
