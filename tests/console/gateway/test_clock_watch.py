@@ -131,6 +131,8 @@ class TestAgent:
             )
             with pytest.raises(InstructionRefused, match=r"was issued|expired"):
                 verifier.check(envelope, now=agent.clock.now())
+            # What comes over a connection from before is refused, as it should be.
+            await eventually(lambda: not agent.link.is_connected)
             # The console keeps it until it was carried out.
             valkey.hset(instructions_key(agent.endpoint_id), "1", envelope)
 

@@ -165,7 +165,7 @@ class TestOneSensor:
         page = text_of(root.get(page_of(heavy)))
 
         assert "starts a job" in page
-        assert "Job Results" in page
+        assert f"{heavy.name} Results" in page
 
     def test_lists_versions_with_who_saved_them(self, root: Client, ada: User) -> None:
         sensor = own_sensor(ada, note="It begins")
