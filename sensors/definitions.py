@@ -105,7 +105,7 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
 
     A HEAVY sensor has `JOB_COLUMNS` and `JOB_PARAMETER`: its question starts a job. What the job
     finds has `result_columns` and is read by the sensor `results_of` it, or as text by
-    `job.results`.
+    `job.results`. One that `changes_jobs` acts on jobs that were started.
     """
 
     key: str
@@ -121,11 +121,17 @@ class SensorDefinition(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 30.0
     aliases: tuple[str, ...] = ()
     result_columns: tuple[Column, ...] = ()
+    changes_jobs: bool = False
 
     @property
     def starts_job(self) -> bool:
-        """Tell whether a question gets a job instead of an answer: nothing to be compared."""
+        """Tell whether a question gets a job instead of an answer."""
         return self.cost is Cost.HEAVY
+
+    @property
+    def only_looks(self) -> bool:
+        """Tell whether it may decide which endpoints answer: asking it changes nothing there."""
+        return not self.starts_job and not self.changes_jobs
 
     def parameter(self, key: str) -> Parameter | None:
         """Find a parameter by its key."""

@@ -74,5 +74,6 @@ SENSORS: Final = (
         parameters=(_JOB,),
         content_set="Incident Response",
         example='Get Cancel Incident Response Job["case-17"] from all machines',
+        changes_jobs=True,
     ),
 )

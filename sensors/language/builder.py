@@ -148,7 +148,7 @@ class _FormReader:
         if self._comparisons > COMPARISONS:
             raise BuilderRefused(path, f"more than {COMPARISONS} comparisons")
         sensor, call = own or self._call(fields, path)
-        if own is None and sensor.starts_job:
+        if own is None and not sensor.only_looks:
             raise BuilderRefused(f"{path}.sensor", no_filter(sensor))
         wanted = _text(fields.get("column", ""), f"{path}.column")
         column = sensor.column(wanted)

@@ -113,7 +113,7 @@ def _offers(wish: Wish, before: str, index: NameIndex, groups: tuple[str, ...]) 
 def _sensor_offers(wish: Wish, sought: str, index: NameIndex) -> Iterator[_Offer]:
     parts = sought.split()
     for name, folded, sensor in index.levelled():
-        if wish.compared and sensor.starts_job:
+        if wish.compared and not sensor.only_looks:
             continue
         begins = folded.startswith(sought)
         # A name that stands there already is not sought by its words.

@@ -212,7 +212,7 @@ class Grammar:
 
     def _comparison_of_sensor(self) -> Filter:
         sensor, call = self._named(compared=True)
-        if sensor.starts_job:
+        if not sensor.only_looks:
             self._object(no_filter(sensor), self._name)
         column = None
         if self.reader.accept(":"):
@@ -364,9 +364,10 @@ class Grammar:
         return Span(said, start, start + len(said))
 
 
-def no_filter(heavy: SensorDefinition) -> str:
-    """Say why a sensor that starts a job cannot decide which endpoints answer."""
-    return f"“{heavy.name}” starts a job: no endpoint can be chosen by it"
+def no_filter(acting: SensorDefinition) -> str:
+    """Say why a sensor that does not only look cannot decide which endpoints answer."""
+    does = "starts a job" if acting.starts_job else "changes jobs"
+    return f"“{acting.name}” {does}: no endpoint can be chosen by it"
 
 
 def _chosen(columns: Sequence[Column], name: str | None) -> Sequence[Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocol.questions import AllOf, AnyOf, Comparison, Filter, Not, SensorCall
+from sensors.catalogue import BUILT_IN
 from sensors.definitions import Column, ValueType
 from sensors.exceptions import QuestionRefused
 from sensors.language import NameIndex, ParsedQuestion, ResultColumn, parse_filter, parse_question
@@ -151,6 +152,14 @@ class TestNames:
         assert marked.strip('"') == "Search Disk"
         assert error.column > text.index("with")
         assert "starts a job" in error.message
+
+    def test_that_end_jobs_are_refused_in_a_filter(self) -> None:
+        text = 'Get Computer Name from all machines with Cancel Incident Response Job["a"] is "x"'
+
+        with pytest.raises(QuestionRefused) as refusal:
+            parse_question(text, NameIndex(BUILT_IN.values()))
+
+        assert "changes jobs" in refusal.value.message
 
     def test_behind_a_parenthesis_suggest_nothing(self) -> None:
         error = refused('Get Computer Name from all machines with Is Linux is "x" Linux')
