@@ -32,6 +32,15 @@ ENGINE_TESTS: Final = (
     "tests/e2e/test_first_light.py",
     "tests/e2e/test_newcomer.py",
 )
+# These bring an engine of their own, the same in both runs.
+OWN_ENGINE_TESTS: Final = (
+    "tests/console/supervisor",
+    "tests/console/gateway/test_health.py",
+    "tests/console/gateway/test_postgres.py",
+    "tests/console/gateway/test_programs.py",
+    "tests/console/gateway/test_pulled_cable.py",
+    "tests/console/questions/test_programs.py",
+)
 _PYTEST: Final = (sys.executable, "-m", "pytest", "-n", "2", "-q", "-rs")
 
 
@@ -85,7 +94,8 @@ def main(arguments: Sequence[str]) -> int:
         Path(directory).chmod(0o755)
         with postgres(Path(directory) / "server", durable=False):
             environment = {**os.environ, SERVER: str(Path(directory) / "server")}
-            scaled = subprocess.call([*_PYTEST, *ENGINE_TESTS], env=environment)
+            left_out = [f"--ignore={path}" for path in OWN_ENGINE_TESTS]
+            scaled = subprocess.call([*_PYTEST, *left_out, *ENGINE_TESTS], env=environment)
     return embedded or scaled
 
 

@@ -1,5 +1,6 @@
 /* exec_load PROGRAM RATE SECONDS TAG: start PROGRAM at a rate, each with the argument TAG-number.
- * Prints the number started and the seconds of CPU that it and its children used. */
+ * Prints the number started and the seconds of CPU that it and its children used. A few run side by
+ * side: one after the other they would use one core only. */
 #define _GNU_SOURCE
 #include "pacing.h"
 
@@ -8,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+
+#define SIDE_BY_SIDE 8
 
 extern char **environ;
 
@@ -23,7 +26,7 @@ static double cpu_seconds(int who)
 int main(int count, char **values)
 {
 	double began = seconds_now();
-	long done = 0, failed = 0;
+	long done = 0, failed = 0, running = 0;
 
 	if (count != 5)
 		return 2;
@@ -36,9 +39,13 @@ int main(int count, char **values)
 		if (posix_spawn(&child, values[1], NULL, NULL, arguments, environ))
 			failed++;
 		else
-			waitpid(child, NULL, 0);
+			running++;
+		while (running > 0 && waitpid(-1, NULL, running < SIDE_BY_SIDE ? WNOHANG : 0) > 0)
+			running--;
 		done++;
 	}
+	while (running > 0 && waitpid(-1, NULL, 0) > 0)
+		running--;
 	printf("{\"done\": %ld, \"failed\": %ld, \"seconds\": %.3f, \"cpu\": %.3f}\n", done, failed,
 	       seconds_now() - began, cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN));
 	return 0;

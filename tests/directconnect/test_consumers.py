@@ -120,7 +120,8 @@ class TestSearching:
         await asyncio.sleep(1)
 
         fetched = [message for message in endpoint.heard if hasattr(message, "offset")]
-        assert len(fetched) < 30
+        # How many fit into the buffers in between is the kernel's and the moment's.
+        assert len(fetched) < 60
 
 
 class TestBrowsers:
