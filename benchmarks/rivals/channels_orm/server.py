@@ -55,7 +55,11 @@ def main() -> None:
     application = ProtocolTypeRouter({"websocket": EndpointConsumer.as_asgi()})
     context = server_context(require_client=True, keys_directory=keys)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_listeners([Listener(application, "127.0.0.1", port, context)]))
+        runner.run(
+            serve_listeners(
+                [Listener(application, "127.0.0.1", port, context, most_connections=50_000)]
+            )
+        )
 
 
 if __name__ == "__main__":
