@@ -79,15 +79,21 @@ def restore_order(events: list[FileEvent], processes: ProcessTable) -> None:
     another program by then, it was that one.
     """
     latest = certain = _FAR_FUTURE
+    # For every file event of the computer: comparisons, because calls cost several times as much.
     for event in reversed(events):
-        latest = min(event.at, latest)
-        if event.operation != "write":
+        at, process = event.at, event.process
+        if at < latest:
+            latest = at
+        if at < certain and event.operation != "write":
             # The kernel closes the files of a process after it told its end: when a write ended
             # says nothing certain about what came before.
-            certain = min(event.at, certain)
-        if event.process is not None and certain < event.process.started_at:
-            event.process = processes.image_at(event.process, certain)
-        event.at = max(latest, event.process.started_at) if event.process else latest
+            certain = at
+        if process is not None and certain < process.started_at:
+            process = event.process = processes.image_at(process, certain)
+        if process is not None and process.started_at > latest:
+            event.at = process.started_at
+        else:
+            event.at = latest
 
 
 class FileSource:
@@ -181,7 +187,8 @@ class FileSource:
 
     def _decode(self, piece: bytes, now: int, deliver: DeliverFile) -> None:
         position, end = 0, len(piece)
-        look_up, ended_at = self._processes.look_up, self._processes.ended_at
+        # Of each process: the latest instant at which it can have done something, and itself.
+        doers: dict[int, tuple[int, Process | None]] = {}
         while position < end:
             length, _, _, header, mask, _, pid = _METADATA.unpack_from(piece, position)
             first = position + header
@@ -194,14 +201,18 @@ class FileSource:
                 # Without a name it is a change of the link count: the directory's event tells it.
                 if mask & FAN_ONDIR:
                     self._learn(piece, first, position)
-                ended = ended_at(pid)
-                # What a dead process did, it did before it ended.
-                at = ended - 1 if ended else now
+                who = doers.get(pid)
+                if who is None:
+                    who = doers[pid] = self._doer(pid, now)
                 if mask & FAN_RENAME:
-                    self._tell_rename(piece, first, mask, (at, look_up(pid)), deliver)
+                    self._tell_rename(piece, first, mask, who, deliver)
                 else:
-                    path = self._path_at(piece, first)
-                    self._tell(path, mask, (at, look_up(pid)), deliver)
+                    self._tell(self._path_at(piece, first), mask, who, deliver)
+
+    def _doer(self, pid: int, now: int) -> tuple[int, Process | None]:
+        ended = self._processes.ended_at(pid)
+        # What a dead process did, it did before it ended.
+        return ended - 1 if ended else now, self._processes.look_up(pid)
 
     def _tell(
         self, path: str, mask: int, who: tuple[int, Process | None], deliver: DeliverFile

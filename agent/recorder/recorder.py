@@ -14,6 +14,7 @@ import logging
 import os
 import select
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from operator import attrgetter
@@ -291,16 +292,13 @@ class Recorder:
 
     def _admitted(self, events: list[Event]) -> list[Event]:
         """Leave out what is filtered, and count."""
-        admits = self._filters.admits
-        kept = []
-        for event in events:
-            counters = self._counters[KIND_OF[type(event)]]
-            counters.seen += 1
-            if admits(event):
-                counters.recorded += 1
-                kept.append(event)
-            else:
-                counters.filtered += 1
+        kept = list(filter(self._filters.admits, events))
+        recorded = Counter(map(type, kept))
+        for kind, seen in Counter(map(type, events)).items():
+            counters = self._counters[KIND_OF[kind]]
+            counters.seen += seen
+            counters.recorded += recorded[kind]
+            counters.filtered += seen - recorded[kind]
         if self._files:
             own, self._files.own_events = self._files.own_events, 0
             self._counters["file"].seen += own

@@ -15,7 +15,7 @@ import pytest
 from agent.directories import Directories
 from agent.identity import store_key
 from eventstore.store import EventStore
-from protocol.events import DnsEvent, NetworkEvent
+from protocol.events import DnsEvent, NetworkEvent, ProcessStarted
 from tests.agent.recorder.recording import Recording
 from tests.agent.sensors.comparing import printed, rows_of
 
@@ -61,6 +61,8 @@ class Seen:
             worker.wait()
             self.pid = worker.pid
             assert len(recording.programs(MARK, count=2)) == 2
+            # Large programs get their hashes a moment later.
+            assert len(recording.wait_for(ProcessStarted, _is_hashed, count=2)) == 2
             assert recording.files(folder / MARK)
             assert recording.wait_for(NetworkEvent, lambda event: event.port == self.port)
             assert recording.wait_for(DnsEvent, lambda event: MARK in event.query)
@@ -73,6 +75,11 @@ class Seen:
             for row in rows_of(key, Path("/"), self.home, **given)
             if row["PID"] == str(self.pid)
         ]
+
+
+def _is_hashed(event: ProcessStarted) -> bool:
+    process = event.process
+    return process is not None and MARK in process.command_line and process.sha256 is not None
 
 
 @pytest.fixture(scope="module")
