@@ -6,17 +6,15 @@ The newest row of each endpoint stays, however old: the next sequence is counted
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
 import structlog
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from console.core.pruning import delete_in_pieces
 from console.gateway.models import OutboundInstruction
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-_AT_ONCE: Final = 5000
 
 
 def prune_instructions(*, now: datetime) -> int:
@@ -26,10 +24,7 @@ def prune_instructions(*, now: datetime) -> int:
         endpoint=OuterRef("endpoint"), sequence__gt=OuterRef("sequence")
     )
     old = OutboundInstruction.objects.filter(Exists(newer), completed_at__lt=now - kept)
-    count = 0
-    while piece := list(old.values_list("pk", flat=True)[:_AT_ONCE]):
-        OutboundInstruction.objects.filter(pk__in=piece).delete()
-        count += len(piece)
+    count = delete_in_pieces(old)
     if count:
         log.info("gateway.instructions_pruned", instructions=count)
     return count

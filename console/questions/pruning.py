@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import models
 
+from console.core.pruning import delete_in_pieces
 from console.questions.models import Answer, AnswerRow, Question, QuestionTarget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -19,7 +20,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 # What computer groups ask is kept as facts of the endpoints, not as answers.
 FACTS_KEPT: Final = timedelta(hours=6)
 TESTS_KEPT: Final = timedelta(days=1)
-_AT_ONCE: Final = 5000
 
 
 def prune_questions(*, now: datetime) -> int:
@@ -41,13 +41,8 @@ def prune_questions(*, now: datetime) -> int:
     pruned = list(old.filter(of_no_use).values_list("pk", flat=True))
     for question_id in pruned:
         for model in (Answer, AnswerRow, QuestionTarget):
-            _delete_in_pieces(model._default_manager.filter(question=question_id))
+            delete_in_pieces(model._default_manager.filter(question=question_id))
         Question.objects.filter(pk=question_id).delete()
     if pruned:
         log.info("questions.pruned", questions=len(pruned))
     return len(pruned)
-
-
-def _delete_in_pieces(rows: models.QuerySet[models.Model]) -> None:
-    while piece := list(rows.values_list("pk", flat=True)[:_AT_ONCE]):
-        rows.model._default_manager.filter(pk__in=piece).delete()
