@@ -48,8 +48,7 @@ class Reach:
             return queryset
         if not self.group_ids:
             return queryset.none()
-        members = Membership.objects.filter(endpoint=OuterRef(field))
-        return queryset.filter(Exists(members.filter(In(_Looked("group"), self.group_ids))))
+        return queryset.filter(Exists(self._members().filter(endpoint=OuterRef(field))))
 
     def includes(self, endpoint_ids: Iterable[UUID]) -> set[UUID]:
         """Return those of these endpoints that are reached."""
@@ -58,7 +57,7 @@ class Reach:
             return set(wanted)
         if not self.group_ids:
             return set()
-        members = Membership.objects.filter(group__in=self.group_ids)
+        members = self._members()
         return {
             endpoint_id
             for start in range(0, len(wanted), _ASKED_AT_ONCE)
@@ -66,6 +65,10 @@ class Reach:
                 endpoint__in=wanted[start : start + _ASKED_AT_ONCE]
             ).values_list("endpoint_id", flat=True)
         }
+
+    def _members(self) -> QuerySet[Membership]:
+        """Select the memberships of the granted groups, for a query that names endpoints."""
+        return Membership.objects.filter(In(_Looked("group"), self.group_ids))
 
 
 class _Looked(Func):

@@ -95,9 +95,10 @@ def _rule_of(document: IntelDocument) -> SignalRule:
 def _publish(rules: Sequence[SignalRule], *, actor: Actor, now: datetime) -> IntelPublication:
     previous = current_publication()
     content, digest = pack_rules(rules)
-    require_fit(1 if previous is None else previous.revision + 1, rules)
+    revision = 1 if previous is None else previous.revision + 1
+    require_fit(revision, rules)
     publication = IntelPublication(
-        revision=1 if previous is None else previous.revision + 1,
+        revision=revision,
         content=content,
         digest=digest,
         rule_count=len(rules),
