@@ -17,6 +17,7 @@ from django.db import transaction
 from console.access.models import User
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.core.exceptions import InvalidInput, NotAllowed
 from console.endpoints import jobs
 from console.endpoints.evaluation import current_rules, evaluate_groups, rules_with
@@ -228,9 +229,7 @@ def _fill(group: ComputerGroup, stale: set[int], *, now: datetime) -> None:
     waiting = ComputerGroup.objects.filter(pk__in=stale, kind=ComputerGroup.Kind.FILTER)
     waiting.update(evaluated_at=None)
     wish = {"group_ids": sorted(stale)}
-    transaction.on_commit(
-        lambda: jobs.evaluate_groups.apply_async(kwargs=wish, queue="bulk"), robust=True
-    )
+    after_commit(jobs.evaluate_groups.apply_async, kwargs=wish, queue="bulk")
 
 
 def _choose(group: ComputerGroup, draft: GroupDraft, actor: Actor, permission: str) -> None:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 
+from console.core.commits import after_commit
 from console.endpoints.hooks import membership_changed
 from console.endpoints.models import ComputerGroup, Endpoint, Membership
 
@@ -125,9 +126,7 @@ def _write(
     if touched:
         changed = tuple({endpoint_id for _, endpoint_id in (*joins, *leaves)})
         # What is written stays written, whatever becomes of those who hear of it.
-        transaction.on_commit(
-            lambda: membership_changed.send(sender=Membership, endpoint_ids=changed), robust=True
-        )
+        after_commit(membership_changed.send, sender=Membership, endpoint_ids=changed)
     return touched
 
 

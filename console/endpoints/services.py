@@ -23,6 +23,7 @@ from console.certificates.exceptions import CertificateRefused
 from console.certificates.models import Certificate
 from console.certificates.services import check_enrolment_token, claim_enrolment_token
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.core.exceptions import VedetteError
 from console.endpoints.evaluation import follow_endpoints
 from console.endpoints.exceptions import EndpointRevoked
@@ -101,7 +102,7 @@ def _enrol(request: EnrolmentRequest, *, actor: Actor, now: datetime) -> Endpoin
     )
     # The computer has joined and its token is used: a module that fails now is logged, and must
     # not make the computer believe that it was refused.
-    transaction.on_commit(lambda: _announce_enrolled(endpoint_id, now), robust=True)
+    after_commit(_announce_enrolled, endpoint_id, now)
     return endpoint
 
 

@@ -93,19 +93,23 @@ def receivers_of(broadcast_id: UUID) -> set[UUID]:
     return {UUID(bytes=member) for member in members}
 
 
-def lost_broadcasts(broadcast_ids: Sequence[UUID]) -> list[UUID]:
-    """Return those that Redis lost: open them again. Raises `redis.RedisError`."""
+def lost_broadcasts(waiting: Mapping[UUID, int]) -> list[UUID]:
+    """Return those that Redis lost, or for fewer endpoints than these: open them again.
+
+    Raises `redis.RedisError`.
+    """
     with _redis().pipeline(transaction=False) as pipeline:
-        for broadcast_id in broadcast_ids:
+        for broadcast_id in waiting:
             pipeline.exists(broadcast_key(broadcast_id))
             pipeline.zscore(BROADCASTS, broadcast_id.bytes)
+            pipeline.scard(waiting_key(broadcast_id))
         found = pipeline.execute()
     return [
         broadcast_id
-        for broadcast_id, has_envelope, score in zip(
-            broadcast_ids, found[::2], found[1::2], strict=True
+        for (broadcast_id, count), has_envelope, score, known in zip(
+            waiting.items(), found[::3], found[1::3], found[2::3], strict=True
         )
-        if not has_envelope or score is None
+        if not has_envelope or score is None or known < count
     ]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import islice
 from typing import Final, TypeVar
 from uuid import UUID
@@ -19,6 +18,7 @@ from console.audit.services import record_audit_event
 from console.certificates.models import Certificate
 from console.certificates.signing import sealer_for
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.core.redis import REVOKED_CERTIFICATES, REVOKED_CHANNEL, client
 from console.core.storable import storable_text
 from console.endpoints.models import Endpoint
@@ -92,7 +92,7 @@ def send_instruction(
                 queued.append(each.endpoint_id)
             else:
                 fresh.append((each, expires_at))
-    transaction.on_commit(partial(_deliver, fresh, queued), robust=True)
+    after_commit(_deliver, fresh, queued)
     record_audit_event(
         actor=actor,
         action="instruction.send",
@@ -119,7 +119,7 @@ def complete_instructions(batch: Sequence[Received]) -> None:
     ]
     close_waiting(outcomes)
     done = [(outcome.endpoint_id, outcome.sequence) for outcome in outcomes]
-    transaction.on_commit(partial(mailboxes.withdraw, done), robust=True)
+    after_commit(mailboxes.withdraw, done)
 
 
 def record_notices(notices: Sequence[Notice]) -> None:
@@ -146,7 +146,7 @@ def expire_instructions(*, now: datetime) -> int:
     overdue = OutboundInstruction.objects.filter(state=State.WAITING, expires_at__lte=now)
     withdrawn = list(overdue.values_list("endpoint_id", "sequence"))
     count = overdue.update(state=State.EXPIRED, completed_at=now, envelope=b"")
-    transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
+    after_commit(mailboxes.withdraw, withdrawn)
     return count
 
 
@@ -222,7 +222,7 @@ def _expire_older(endpoint_ids: Sequence[UUID], kind: str, *, now: datetime) -> 
     older.update(
         state=State.EXPIRED, completed_at=now, detail="replaced by a newer one", envelope=b""
     )
-    transaction.on_commit(partial(mailboxes.withdraw, withdrawn), robust=True)
+    after_commit(mailboxes.withdraw, withdrawn)
 
 
 def _deliver(fresh: Sequence[Letter], queued: Sequence[UUID]) -> None:

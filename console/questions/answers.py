@@ -17,15 +17,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 import structlog
-from django.db import transaction
 from django.db.models import F
 
+from console.core.commits import after_commit
 from console.core.live_topics import publish
 from console.core.storable import storable_json, storable_text
 from console.endpoints.reported import counted
@@ -134,7 +134,7 @@ def record_answers(batch: Sequence[Received]) -> None:
         answered[question_id] = asked.finished
     if answered:
         publish(TOPIC, [{"id": str(question_id)} for question_id in answered])
-        transaction.on_commit(partial(leave_broadcasts, answered), robust=True)
+        after_commit(leave_broadcasts, answered)
 
 
 def _look_at(asked: _Asked, received: Iterable[Received]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from django.utils.text import slugify
 from console.access.models import User
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.questions import jobs
 from console.questions.exceptions import ExportEnded, ExportNotReady, TooManyExports
 from console.questions.export_files import path_of, remove_files_of
@@ -131,10 +131,8 @@ def _store(export: AnswerExport, *, actor: Actor) -> None:
         now=now,
     )
     if export.rows_total > AT_ONCE:
-        send = partial(
-            jobs.write_export.apply_async, kwargs={"export_id": str(export.pk)}, queue="bulk"
-        )
-        transaction.on_commit(send, robust=True)
+        wish = {"export_id": str(export.pk)}
+        after_commit(jobs.write_export.apply_async, kwargs=wish, queue="bulk")
 
 
 def _file_name(question: Question, form: str) -> str:

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from console.access.models import User
 from console.audit.services import record_audit_event
 from console.certificates.signing import sealer_for
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.core.exceptions import InvalidInput, NotAllowed
 from console.core.live_topics import publish
 from console.endpoints.models import ComputerGroup
@@ -141,7 +141,7 @@ def pose(
     if terms.source is not Question.Source.GROUPS:
         _record(question, "question.ask", actor=actor, now=now)
     publish(TOPIC, [{"id": str(question.pk)}])
-    transaction.on_commit(partial(_open, question), robust=True)
+    after_commit(_open, question)
     return question
 
 
@@ -161,7 +161,7 @@ def cancel(question: Question, *, actor: Actor, now: datetime) -> None:
         )
         _record(question, "question.cancel", actor=actor, now=now)
         publish(TOPIC, [{"id": str(question.pk)}])
-        transaction.on_commit(partial(withdraw_broadcasts, [question.pk]), robust=True)
+        after_commit(withdraw_broadcasts, [question.pk])
 
 
 def expire_questions(*, now: datetime) -> int:
@@ -196,7 +196,8 @@ def ask_joiners(endpoint_ids: Iterable[UUID], *, now: datetime) -> int:
 def restore_questions(*, now: datetime) -> int:
     """Write open questions to Redis again that it lost; tell how many. Raises `RedisError`."""
     open_now = Question.objects.filter(ended_at=None, expires_at__gt=now)
-    lost = lost_broadcasts(list(open_now.values_list("pk", flat=True)))
+    waiting = F("asked") - F("answered") - F("not_matching") - F("failed")
+    lost = lost_broadcasts(dict(open_now.values_list("pk", waiting)))
     for question in Question.objects.filter(pk__in=lost).only("envelope", "expires_at"):
         _open(question)
     return len(lost)
@@ -285,7 +286,7 @@ def _ask_joiners(question: Question, endpoint_ids: Sequence[UUID]) -> int:
         Question.objects.filter(pk=question.pk).update(asked=F("asked") + len(newcomers))
         publish(TOPIC, [{"id": str(question.pk)}])
         broadcast = Broadcast(question.pk, bytes(question.envelope), question.expires_at)
-        transaction.on_commit(partial(open_broadcast, broadcast, newcomers), robust=True)
+        after_commit(open_broadcast, broadcast, newcomers)
     return len(newcomers)
 
 

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 
 from console.audit.services import record_audit_event
 from console.core.actor import Actor
+from console.core.commits import after_commit
 from console.endpoints.models import Endpoint
 from protocol.instructions import SignalRule
 from threatresponse.deployment import jobs
@@ -115,5 +116,5 @@ def _publish(rules: Sequence[SignalRule], *, actor: Actor, now: datetime) -> Int
     send_publication(publication, first[:SLICE], actor=actor, now=now)
     if len(first) > SLICE:
         # The others lag behind from now on. Should the job get lost, it runs every minute anyway.
-        transaction.on_commit(jobs.resend_lagging_intel.apply_async, robust=True)
+        after_commit(jobs.resend_lagging_intel.apply_async)
     return publication

@@ -55,6 +55,10 @@ def targets_of(question: Question) -> set[UUID]:
     )
 
 
+def refuse(*_: Any) -> None:
+    raise redis.ConnectionError("away")
+
+
 class TestAsk:
     def test_asks_everybody_but_those_who_were_cut_off(self) -> None:
         ids = scene.endpoints(3)
@@ -342,6 +346,33 @@ class TestRestoreQuestions:
         assert (before, after) == (0, 1)
         assert valkey.get(broadcast_key(question.pk)) == bytes(question.envelope)
         assert valkey.smembers(waiting_key(question.pk)) == {each.bytes for each in ids[1:]}
+
+    def test_makes_up_for_a_redis_that_was_away(
+        self,
+        valkey: redis.Redis,
+        django_capture_on_commit_callbacks: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        first = scene.endpoints(1)
+        with monkeypatch.context() as away, django_capture_on_commit_callbacks(execute=True):
+            away.setattr(services, "open_broadcast", refuse)
+            question = scene.asked(scene.administrator())
+        assert not valkey.exists(waiting_key(question.pk))
+
+        assert restore_questions(now=scene.NOW) == 1
+        assert valkey.smembers(waiting_key(question.pk)) == {each.bytes for each in first}
+
+        # The question stands in Redis now, but without those that join while it is away again.
+        joined = scene.endpoints(2)
+        with monkeypatch.context() as away, django_capture_on_commit_callbacks(execute=True):
+            away.setattr(services, "open_broadcast", refuse)
+            ask_joiners(joined, now=scene.NOW)
+
+        assert restore_questions(now=scene.NOW) == 1
+        assert valkey.smembers(waiting_key(question.pk)) == {
+            each.bytes for each in (*first, *joined)
+        }
+        assert restore_questions(now=scene.NOW) == 0
 
     def test_leaves_what_has_ended(self, valkey: redis.Redis) -> None:
         scene.endpoints(1)
