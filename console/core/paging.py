@@ -17,6 +17,14 @@ class CountedUpTo(int):
         return f"{int(self):,}+"
 
 
+class KnownPaginator(Paginator):  # type: ignore[type-arg]  # generic for the type checker only
+    """Pages a list of which somebody knows the length."""
+
+    def __init__(self, rows: Any, per_page: int, *, length: int) -> None:
+        super().__init__(rows, per_page)
+        self.count = length
+
+
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic for the type checker only
     """Counts and pages the first `MOST_COUNTED` rows of a list: what lies behind is searched for.
 

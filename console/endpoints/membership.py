@@ -1,11 +1,12 @@
 """Write who is in which computer group: only what differs from what stands there.
 
 Nothing else writes `Membership`. Each function takes part in its caller's transaction, and leaves
-`ComputerGroup.member_count` right for every group that it touched.
+`ComputerGroup.member_count` and `members_version` right for every group that it touched.
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
@@ -20,6 +21,7 @@ from console.endpoints.hooks import membership_changed
 from console.endpoints.models import ComputerGroup, Endpoint, Membership
 
 _AT_ONCE: Final = 500
+_LARGEST_VERSION: Final = 2**63 - 1
 
 
 @transaction.atomic
@@ -101,7 +103,7 @@ def follow_enrolment(*, now: datetime) -> None:
 
 
 def recount(group_ids: Collection[int]) -> None:
-    """Bring `member_count` in line with the memberships."""
+    """Bring `member_count` in line with the memberships, which have changed."""
     members = (
         Membership.objects.filter(group=OuterRef("pk"))
         .order_by()
@@ -110,8 +112,8 @@ def recount(group_ids: Collection[int]) -> None:
         .values("number")
     )
     counted = Coalesce(Subquery(members, output_field=IntegerField()), 0)
-    ComputerGroup.objects.filter(pk__in=set(group_ids)).exclude(member_count=counted).update(
-        member_count=counted
+    ComputerGroup.objects.filter(pk__in=set(group_ids)).update(
+        member_count=counted, members_version=1 + secrets.randbelow(_LARGEST_VERSION)
     )
 
 

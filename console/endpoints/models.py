@@ -88,6 +88,9 @@ class ComputerGroup(models.Model):
     description = models.TextField(blank=True)
     rule = models.TextField(blank=True)
     member_count = models.PositiveIntegerField(default=0, editable=False)
+    # Another number after every change of the members, by chance: one that was seen does not come
+    # again, not even after a backup was restored. 0 before the first.
+    members_version = models.PositiveBigIntegerField(default=0, editable=False)
     evaluated_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(

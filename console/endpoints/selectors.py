@@ -15,6 +15,7 @@ from console.access.models import User
 from console.core.exceptions import NotFound
 from console.core.redis import client
 from console.endpoints import presence
+from console.endpoints.member_sets import reached_members
 from console.endpoints.models import Endpoint
 from console.endpoints.reach import reach_of
 
@@ -71,11 +72,16 @@ def standings_of(endpoints: Iterable[Endpoint], *, now: datetime) -> list[Endpoi
 
 def count_endpoints(user: User | AnonymousUser, *, now: datetime) -> EndpointCounts:
     """Count the endpoints that this user may see."""
-    ids = endpoints_visible_to(user).filter(revoked_at=None).values_list("pk", flat=True)
+    members = reached_members(reach_of(user, VIEW))
     with client() as redis:
         online = presence.all_online_ids(redis, now=now.timestamp())
-    enrolled = set(ids)
-    return EndpointCounts(enrolled=len(enrolled), online=len(enrolled & online))
+    return EndpointCounts(enrolled=len(members), online=members.count_of(online))
+
+
+def count_listed(user: User | AnonymousUser) -> int:
+    """Count all that `endpoints_visible_to` returns: the revoked, too, for who sees everything."""
+    reach = reach_of(user, VIEW)
+    return Endpoint.objects.count() if reach.everything else len(reached_members(reach))
 
 
 def _standing(endpoint: Endpoint, present: presence.Presence | None) -> EndpointStanding:

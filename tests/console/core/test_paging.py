@@ -69,12 +69,10 @@ class TestLists:
     def test_of_endpoints_say_that_there_are_more(self, client: Client) -> None:
         scene.endpoints(130)
 
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
-            first = text_of(client.get(ENDPOINTS))
-        last = text_of(client.get(f"{ENDPOINTS}?p=3"))
-        behind = client.get(f"{ENDPOINTS}?p=4")
+        with CaptureQueriesContext(connection) as queries:
+            first = text_of(client.get(f"{ENDPOINTS}?os=linux"))
+        last = text_of(client.get(f"{ENDPOINTS}?os=linux&p=3"))
+        behind = client.get(f"{ENDPOINTS}?os=linux&p=4")
 
         assert re.search(r"120\+\s+endpoints", first)
         assert "Select all 120+ endpoints" in first
@@ -82,6 +80,15 @@ class TestLists:
         assert "host-00120" not in last
         assert behind.status_code == 302
         assert all("LIMIT 121" in sql for sql in counts_in(queries) if "_endpoint" in sql)
+
+    def test_of_all_endpoints_know_how_many_they_are(self, client: Client) -> None:
+        scene.endpoints(130)
+
+        first = text_of(client.get(f"{ENDPOINTS}?o=-1"))
+        last = text_of(client.get(f"{ENDPOINTS}?p=3"))
+
+        assert re.search(r"130\s+endpoints", first)
+        assert "host-00129" in last
 
     def test_of_endpoints_count_what_a_search_left(self, client: Client) -> None:
         scene.endpoints(130)

@@ -16,7 +16,8 @@ from console.certificates.authority import ensure_authority
 from console.certificates.models import Authority, Certificate
 from console.certificates.signing import ensure_signing_key
 from console.core.actor import Actor
-from console.endpoints.models import ComputerGroup, ComputerGroupGrant, Endpoint, Membership
+from console.endpoints.membership import add_members, remove_from_all
+from console.endpoints.models import ComputerGroup, ComputerGroupGrant, Endpoint
 from console.endpoints.reach import REACH
 from console.modules import Received
 from console.questions.models import Answer, AnswerRow, Question, QuestionTarget
@@ -69,16 +70,18 @@ def endpoints(count: int, *, group: ComputerGroup | None = None, **fields: Any) 
         for number, certificate in enumerate(certificates)
     ]
     Endpoint.objects.bulk_create(rows)
-    groups = [ComputerGroup.objects.get(kind=ComputerGroup.Kind.ALL), *([group] if group else [])]
-    Membership.objects.bulk_create(
-        Membership(group=each, endpoint=row) for each in groups for row in rows
-    )
-    return [row.pk for row in rows]
+    ids = [row.pk for row in rows]
+    if "revoked_at" not in fields:
+        everybody = ComputerGroup.objects.get(kind=ComputerGroup.Kind.ALL)
+        for each in (everybody, group) if group else (everybody,):
+            add_members(each.pk, ids)
+    return ids
 
 
 def revoke(endpoint_id: UUID) -> None:
     """Cut an endpoint off."""
     Endpoint.objects.filter(pk=endpoint_id).update(revoked_at=NOW)
+    remove_from_all(endpoint_id)
 
 
 def group_named(name: str) -> ComputerGroup:
