@@ -91,7 +91,12 @@ export class QuestionInput {
     const keys = {
       ArrowDown: () => this.isOpen && this.choose(this.chosen + 1),
       ArrowUp: () => this.isOpen && this.choose(this.chosen - 1),
-      Escape: () => this.isOpen && this.leave(),
+      Escape: () => {
+        const wasOpen = this.isOpen;
+        // One that is still on its way does not open behind this.
+        this.leave();
+        return wasOpen;
+      },
       Tab: () => this.isOpen && !event.shiftKey && this.accept(Math.max(0, this.chosen)),
       Enter: () => {
         if (event.shiftKey) return false;
@@ -117,7 +122,7 @@ export class QuestionInput {
     const text = this.text;
     const found = await this.ask(this.completing, this.place.dataset.complete, { text, position });
     if (!found || this.text !== text || field.selectionEnd !== position || document.activeElement !== field) return;
-    this.range = [found.start, found.end];
+    this.offered = { text, start: found.start, end: found.end };
     this.offer(found.choices, { isTyping: found.start < position && this.answer?.valid !== true });
   }
 
@@ -161,13 +166,25 @@ export class QuestionInput {
 
   accept(number) {
     const { text, kind } = this.choices[number];
-    const [start, end] = this.range;
+    const [start, end] = this.rangeFor(text);
+    if (start === undefined) return true;
     const rest = this.text.slice(end);
     const needsBlank = kind !== "value" && kind !== "parameter" && !ENDS_WITHOUT_BLANK.test(text) && !/^[\s\],)]/.test(rest);
     const inBrackets = this.text.slice(0, start).lastIndexOf("[") > this.text.slice(0, start).lastIndexOf("]");
     const blank = needsBlank || (kind === "value" && !inBrackets && rest === "") ? " " : "";
     this.replace(start, end, text + blank);
     return true;
+  }
+
+  // What a choice takes the place of. While the list for what was typed since is on its way: that,
+  // too, if it still leads to the choice, and nothing if it does not.
+  rangeFor(choice) {
+    const { text, start, end } = this.offered;
+    const endNow = end + this.text.length - text.length;
+    const typed = this.text.slice(start, endNow);
+    const isSame = this.text === text;
+    const leadsThere = this.text === text.slice(0, start) + typed + text.slice(end) && choice.toLowerCase().includes(typed.toLowerCase());
+    return isSame || leadsThere ? [start, endNow] : [];
   }
 
   replace(start, end, text) {

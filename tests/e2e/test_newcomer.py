@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import logged_in_page
 from tests.e2e.console import Agent, Console, eventually
@@ -184,6 +184,40 @@ class TestNewcomer:
             page.keyboard.press("Escape")
             page.keyboard.press("Enter")
             page.wait_for_url(re.compile(r"/questions/[0-9a-f-]{36}/"))
+
+    def test_types_faster_than_the_console_completes(
+        self, console: Console, tmp_path: Path
+    ) -> None:
+        with logged_in_page(console, tmp_path) as page:
+            page.goto(f"{console.url}/questions/")
+            field = page.get_by_role("combobox", name="Question")
+            field.fill("")
+            page.keyboard.type("computer n")
+            page.get_by_role("option", name=re.compile("Get Computer Name")).first.wait_for()
+
+            # The next lists are on their way until they are let through.
+            held: list[Route] = []
+            page.route("**/complete/", lambda route: held.append(route))  # noqa: PLW0108 - it gets marked
+            page.keyboard.type("a")
+            page.keyboard.press("Tab")
+            expect(field).to_have_value("Get Computer Name ")
+
+            # The list at hand is not of this word.
+            page.keyboard.type("xyz")
+            page.keyboard.press("Tab")
+            expect(field).to_have_value("Get Computer Name xyz")
+
+            # Escape is for a list that has not come yet, too.
+            page.keyboard.press("Escape")
+            expect(page.locator("[data-choices]")).to_be_hidden()
+            held.clear()
+            field.fill("Get Computer Name fro")
+            page.wait_for_timeout(300)
+            assert held
+            page.keyboard.press("Escape")
+            held[-1].continue_()
+            page.wait_for_timeout(500)
+            expect(page.locator("[data-choices]")).to_be_hidden()
 
 
 class TestQuestionsOfTheGuides:
