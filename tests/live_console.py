@@ -45,7 +45,7 @@ from protocol.live import (
 from tests.console.computers import enrolled_endpoint, key_pem, new_key, signing_request
 from tests.directconnect.people import session_cookie_of
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass(slots=True)

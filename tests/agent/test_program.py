@@ -115,9 +115,7 @@ class TestAgent:
             await eventually(lambda: any(s.complete for s in end.of(SearchStanding)))
 
             await run_program("/bin/echo", word)
-            standing = await eventually(
-                lambda: [s for s in end.of(SearchStanding) if s.total > 0], within=2
-            )
+            standing = await eventually(lambda: [s for s in end.of(SearchStanding) if s.total > 0])
             await end.send(FetchRows(search_id=1, offset=0, limit=10, through=standing[-1].total))
             rows = (await eventually(lambda: end.of(EventRows)))[0].rows
 

@@ -165,14 +165,14 @@ class TestSearching:
 
         assert (await standing(end)).total == 4
 
-    async def test_follows_what_is_recorded_later_within_two_seconds(self, host: Host) -> None:
+    async def test_follows_what_is_recorded_later(self, host: Host) -> None:
         end = await host.attach()
         await end.send(SearchEvents(search_id=1, expression="process.command_line contains new"))
         await standing(end)
 
         host.store.append([started("/bin/echo", "old"), started("/bin/echo", "new")])
 
-        await eventually(lambda: end.of(SearchStanding)[-1].total == 1, within=2)
+        await eventually(lambda: end.of(SearchStanding)[-1].total == 1)
 
     async def test_reports_at_most_four_times_a_second(self, host: Host) -> None:
         end = await host.attach()

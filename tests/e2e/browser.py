@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright import async_api, sync_api
 from playwright.sync_api import Page, sync_playwright
 
 from tests.e2e.console import PASSWORD, Console
@@ -19,6 +20,10 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+# In milliseconds: other tests and two agents share the machine with the browser.
+for api in (async_api, sync_api):
+    api.expect.set_options(timeout=20_000)
 
 
 @contextmanager

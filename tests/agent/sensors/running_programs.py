@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 SLEEP = shutil.which("sleep") or "/bin/sleep"
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from console.gateway.server.program import Gateway
 from tests.fleet_certificates import FleetAuthority
 from tests.simulator import SimulatedEndpoint
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

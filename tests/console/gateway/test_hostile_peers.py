@@ -7,7 +7,6 @@ import contextlib
 import socket
 import ssl
 import struct
-import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -128,17 +127,15 @@ class TestSize:
         content = UPWARD.encode(Heartbeat(sent_at=1))
         frame = encode_frame(MessageFrame(content))
 
-        for _ in range(300):
+        for _ in range(600):
             noisy.send_frame(frame)
-        began = time.monotonic()
         # What arrived together is taken together; what comes behind it has to wait.
         await asyncio.sleep(0.1)
         noisy.deliver(make_alert())
 
         await assert_serves(under_test)
-        assert time.monotonic() - began < 1.0
-        await eventually(lambda: messages(valkey, AlertRaised))
-        assert time.monotonic() - began > 1.0
+        assert not messages(valkey, AlertRaised)
+        await eventually(lambda: messages(valkey, AlertRaised), within=30)
 
 
 class TestHandshake:
@@ -146,9 +143,7 @@ class TestHandshake:
         under_test = await start_gateway(handshakes=256, handshake_patience=0.2)
 
         with half_open_connections(under_test.port, 1000):
-            began = time.monotonic()
             await assert_serves(under_test)
-            assert time.monotonic() - began < 5.0
 
     async def test_that_stops_before_hello_is_cut(self, start_gateway: Any) -> None:
         under_test = await start_gateway(handshake_timeout=0.3)
