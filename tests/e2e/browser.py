@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from playwright import async_api, sync_api
@@ -34,19 +34,22 @@ def logged_in_page(console: Console, folder: Path) -> Iterator[Page]:
         browser = playwright.chromium.launch(
             executable_path=_chromium_on(console, folder), args=list(ARGUMENTS)
         )
-        context = browser.new_context(
-            ignore_https_errors=True, viewport={"width": 1440, "height": 900}
-        )
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-        page.goto(f"{console.url}/")
-        page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", PASSWORD)
-        page.click("form#login-form button")
-        page.wait_for_url(f"{console.url}/")
-        yield page
-        browser.close()
+        # Closed whatever the test meets: what it leaves open is an error of its own afterwards.
+        with closing(browser):
+            context = browser.new_context(
+                ignore_https_errors=True, viewport={"width": 1440, "height": 900}
+            )
+            page = context.new_page()
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on(
+                "console", lambda line: errors.append(line.text) if line.type == "error" else None
+            )
+            page.goto(f"{console.url}/")
+            page.fill("input[name=username]", "admin")
+            page.fill("input[name=password]", PASSWORD)
+            page.click("form#login-form button")
+            page.wait_for_url(f"{console.url}/")
+            yield page
     assert errors == []
 
 
