@@ -6,7 +6,6 @@ Formats: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; RFC 4253 section 6.6 for the bl
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -66,16 +65,16 @@ def read_key(line: str) -> PublicKey | None:
         return None
     try:
         blob = base64.b64decode(words[1], validate=True)
-    except binascii.Error:
+    except ValueError:
+        # No letters of base64, or none at all.
         return None
-    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
-    return PublicKey(
-        type=words[0],
-        bits=_bits(words[0], blob),
-        fingerprint=f"SHA256:{digest}",
-        comment=words[2] if len(words) > 2 else "",
-        options=options,
-    )
+    return _public_key(words[0], blob, words[2] if len(words) > 2 else "", options)
+
+
+def key_of_blob(blob: bytes, comment: str) -> PublicKey | None:
+    """Read a public key as it stands in the wire's own form; None for what is none."""
+    name = next(strings_of(blob), b"").decode("ascii", errors="replace")
+    return _public_key(name, blob, comment, "") if _TYPE.fullmatch(name) else None
 
 
 def authorized_keys(context: SensorContext, _parameters: Mapping[str, str]) -> Iterator[Row]:
@@ -135,17 +134,29 @@ def _key_files(home: Home, places: list[str]) -> Iterator[str]:
         yield path if path.startswith("/") else f"{home.path.rstrip('/')}/{path}"
 
 
+def _public_key(kind: str, blob: bytes, comment: str, options: str) -> PublicKey:
+    digest = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return PublicKey(
+        type=kind,
+        bits=_bits(kind, blob),
+        fingerprint=f"SHA256:{digest}",
+        comment=comment,
+        options=options,
+    )
+
+
 def _bits(kind: str, blob: bytes) -> int:
     if kind in _BITS:
         return _BITS[kind]
-    strings = list(_strings(blob))
+    strings = list(strings_of(blob))
     place = _NUMBER_AT.get(kind)
     if place is None or len(strings) <= place:
         return 0
     return int.from_bytes(strings[place], "big").bit_length()
 
 
-def _strings(blob: bytes) -> Iterator[bytes]:
+def strings_of(blob: bytes) -> Iterator[bytes]:
+    """Split what is made of strings with their length before each; the last may be cut."""
     position = 0
     while position + _LENGTH.size <= len(blob):
         (length,) = _LENGTH.unpack_from(blob, position)

@@ -39,6 +39,7 @@ if sys.platform == "linux":
         sockets,
         software,
         sshkeys,
+        sshprivatekeys,
     )
 
 
@@ -83,6 +84,7 @@ def _of_this_platform() -> dict[str, SensorFunction]:
         sockets.SENSORS,
         software.SENSORS,
         sshkeys.SENSORS,
+        sshprivatekeys.SENSORS,
     )
 
 

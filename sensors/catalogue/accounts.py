@@ -220,6 +220,31 @@ SENSORS: Final = (
         example="Get Computer Name and SSH Host Keys from all machines",
     ),
     SensorDefinition(
+        key="accounts.private_keys",
+        name="SSH Private Keys",
+        description="The private keys in users' .ssh folders, with which one gets from here to "
+        "other computers, and what protects each: a passphrase, or nothing. The keys themselves "
+        "never leave the endpoint; where a file hides its fingerprint, the .pub file beside it "
+        "gives it. Keys in other folders, in agents and on hardware are not seen.",
+        category=CATEGORY,
+        columns=(
+            _USER,
+            Column("Type"),
+            Column("Bits", ValueType.INTEGER),
+            Column("Fingerprint"),
+            Column("Comment"),
+            Column("Protection"),
+            Column("Format"),
+            Column("Path", ValueType.PATH),
+            Column("Leads To", ValueType.PATH),
+            Column("Last Modified", ValueType.INSTANT),
+        ),
+        platforms=(LINUX,),
+        content_set=_INCIDENT,
+        example="Get Computer Name and SSH Private Keys from all machines with SSH Private Keys "
+        'containing "nothing"',
+    ),
+    SensorDefinition(
         key="accounts.shell_history",
         name="Shell History",
         description="What users typed into bash, zsh, fish and other shells and clients, from "

@@ -52,7 +52,10 @@ class TestReadKey:
         assert key.options == 'command="echo \\"ssh-rsa x\\" ",no-pty,from="10.*"'
         assert key.type == "ssh-ed25519"
 
-    @given(st.text() | st.text(alphabet='ssh-ra "\\=AB,').map(lambda rest: f"ssh-rsa {rest}"))
+    def test_leaves_out_what_is_no_base64(self) -> None:
+        assert [read_key(f"ssh-rsa {word}") for word in ("é", "A", "AAAA!")] == [None] * 3
+
+    @given(st.text() | st.text(alphabet='ssh-ra "\\=ABé,').map(lambda rest: f"ssh-rsa {rest}"))
     def test_survives_any_line(self, line: str) -> None:
         read_key(line)
 

@@ -55,6 +55,9 @@ TRUTHS: Final = {
     "accounts.host_keys": Truth(
         "test_sshkeys.py::TestHostKeys::test_are_public_ones_only", "ssh-keygen"
     ),
+    "accounts.private_keys": Truth(
+        "test_sshprivatekeys.py::TestPrivateKeys::test_agree_with_ssh_keygen", "ssh-keygen"
+    ),
     "accounts.shell_history": Truth(
         "test_shellhistory.py::TestShellHistory::test_reads_what_bash_writes", "bash"
     ),
