@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from console.access.views import OwnPasswordView
 from console.core.api.schema import DocumentationView, SchemaView, no_such_address
-from console.core.views import search_navigation, show_health
+from console.core.views import search_navigation, show_first_list, show_health
 from console.modules import modules
 
 _api: list[URLPattern | URLResolver] = [
@@ -21,6 +21,8 @@ _api: list[URLPattern | URLResolver] = [
     re_path("", no_such_address),
 ]
 
+_apps = sorted({model._meta.app_label for model in admin.site._registry})
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz/", show_health, name="health"),
     path("api/v1/", include(_api)),
@@ -29,5 +31,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password_change/", admin.site.admin_view(OwnPasswordView.as_view())),
     # Unfold's own fails on a page number that is none.
     path("search/", admin.site.admin_view(search_navigation)),
+    # Django's own lists the models by their names in the code.
+    re_path(rf"^(?P<app_label>{'|'.join(_apps)})/$", admin.site.admin_view(show_first_list)),
     path("", admin.site.urls),
 ]

@@ -1,4 +1,4 @@
-"""Pages that belong to no app: the console's health, and the search of the navigation."""
+"""Pages that belong to no app: health, the search of the navigation, the addresses of apps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -45,3 +45,14 @@ def search_navigation(request: HttpRequest) -> HttpResponse:
     except InvalidPage as error:
         raise Http404("There is no such page of results.") from error
     return found
+
+
+@require_safe
+def show_first_list(request: HttpRequest, app_label: str) -> HttpResponse:
+    """Lead from an app's bare address, as `/alerts/`, to the first of its lists one may see."""
+    site: Any = admin.site
+    for app in site.get_app_list(request, app_label):
+        for model in app["models"]:
+            if model["admin_url"]:
+                return HttpResponseRedirect(model["admin_url"])
+    raise Http404("There is no page here that you may see.")

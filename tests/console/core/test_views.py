@@ -1,9 +1,10 @@
-"""The search of the navigation: Unfold's own, but for page numbers that are none."""
+"""Pages of no app: the search of the navigation, and what the bare address of an app leads to."""
 
 from __future__ import annotations
 
 import pytest
 import redis
+from django.test import Client
 from django.urls import reverse
 
 from tests.console.pages import browser, text_of
@@ -33,3 +34,28 @@ class TestSearch:
 
     def test_stands_where_unfold_looks_for_its_own(self) -> None:
         assert reverse("admin:search") == "/search/"
+
+
+class TestBareAddressOfAnApp:
+    @pytest.mark.parametrize(
+        ("permission", "address", "leads_to"),
+        [
+            ("alerts.view_alert", "/alerts/", "/alerts/alert/"),
+            ("endpoints.view_endpoint", "/endpoints/", "/endpoints/endpoint/"),
+            ("endpoints.view_label", "/endpoints/", "/endpoints/label/"),
+        ],
+    )
+    def test_leads_to_its_first_list_one_may_see(
+        self, permission: str, address: str, leads_to: str
+    ) -> None:
+        answer = browser(permission).get(address)
+
+        assert (answer.status_code, answer.get("Location")) == (302, leads_to)
+
+    def test_is_not_there_for_who_may_see_none(self) -> None:
+        assert browser("endpoints.view_endpoint").get("/audit/").status_code == 404
+
+    def test_asks_a_stranger_to_log_in(self) -> None:
+        answer = Client().get("/alerts/")
+
+        assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/alerts/")
