@@ -285,7 +285,7 @@ class TestEnding:
 
         await end.send(CloseSession(reason="done"))
 
-        await asyncio.wait_for(end.ended.wait(), 5)
+        await asyncio.wait_for(end.ended.wait(), 30)
         assert end.websocket.close_code == 1000
         assert (await host.attach()).of(SessionOpened)
 
@@ -302,7 +302,7 @@ class TestEnding:
 
         await end.websocket.send(b"garbage")
 
-        await asyncio.wait_for(end.ended.wait(), 5)
+        await asyncio.wait_for(end.ended.wait(), 30)
         assert (await host.attach()).of(SessionOpened)
 
     async def test_tells_the_console_when_nobody_asks_any_more(

@@ -57,9 +57,9 @@ class TestLock:
         thread = threading.Thread(target=second)
         with locked_directory(tmp_path):
             thread.start()
-            entered.wait(timeout=5)
+            entered.wait(timeout=30)
             thread.join(timeout=0.05)
             order.append("first")
-        thread.join(timeout=5)
+        thread.join(timeout=30)
 
         assert order == ["first", "second"]

@@ -99,7 +99,7 @@ class TestHeads:
     ) -> None:
         monkeypatch.setattr(TlsHttpProtocol, "head_seconds", 0.3)
 
-        async with connected() as (reader, writer), asyncio.timeout(3):
+        async with connected() as (reader, writer), asyncio.timeout(30):
             writer.write(sent)
             if sent.startswith(b"POST"):
                 assert await _answered(reader) == b"0"
@@ -115,13 +115,13 @@ class TestBodies:
 
     @pytest.mark.parametrize("sent", [b"", b"x" * 1000, b"x" * (BODY_BYTES + 1)])
     async def test_that_do_not_go_on_are_cut_off(self, sent: bytes) -> None:
-        async with connected() as (reader, writer), asyncio.timeout(3):
+        async with connected() as (reader, writer), asyncio.timeout(30):
             writer.write(REQUEST % 100_000 + sent)
 
             assert await _is_cut_off(reader)
 
     async def test_that_trickle_are_cut_off(self) -> None:
-        async with connected() as (reader, writer), asyncio.timeout(3):
+        async with connected() as (reader, writer), asyncio.timeout(30):
             writer.write(REQUEST % 100_000)
             ended = asyncio.get_running_loop().create_task(_is_cut_off(reader))
 

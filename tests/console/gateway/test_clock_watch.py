@@ -85,7 +85,7 @@ class TestGateway:
 
         clock.wall += 3600
 
-        await asyncio.wait_for(endpoint.is_closed.wait(), 5)
+        await asyncio.wait_for(endpoint.is_closed.wait(), 30)
         [goodbye] = endpoint.seen.goodbyes
         assert goodbye.reason == "the console's clock was set"
         assert 0 < (goodbye.retry_after or 0) <= 5

@@ -298,7 +298,7 @@ class TestDrain:
         under_test.gateway.stop()
 
         for endpoint in endpoints:
-            await asyncio.wait_for(endpoint.is_closed.wait(), 5)
+            await asyncio.wait_for(endpoint.is_closed.wait(), 30)
             [goodbye] = endpoint.seen.goodbyes
             assert 0 < (goodbye.retry_after or 0) <= 5
         await eventually(lambda: valkey.zcard("presence") == 0)

@@ -29,7 +29,7 @@ def wake_ups(valkey: redis.Redis) -> Iterator[Any]:
     """Listen as a gateway does."""
     with valkey.pubsub(ignore_subscribe_messages=True) as channel:
         channel.subscribe(WAKE_CHANNEL)
-        channel.get_message(timeout=1)
+        channel.get_message(timeout=10)
         yield channel
 
 
@@ -49,13 +49,13 @@ class TestPut:
         assert mailboxes.put(letter(endpoint_id) for endpoint_id in ids) == 1001
 
         assert all(valkey.hexists(instructions_key(endpoint_id), "1") for endpoint_id in ids)
-        parts = [decode_wake_up(wake_ups.get_message(timeout=1)["data"]) for _ in range(3)]
+        parts = [decode_wake_up(wake_ups.get_message(timeout=10)["data"]) for _ in range(3)]
         assert [len(part.carried) for part in parts] == [500, 500, 1]
 
     def test_never_gives_redis_much_more_than_a_mebibyte_at_once(self, wake_ups: Any) -> None:
         mailboxes.put(letter(uuid.uuid4(), size=600_000) for _ in range(4))
 
-        parts = [decode_wake_up(wake_ups.get_message(timeout=1)["data"]) for _ in range(2)]
+        parts = [decode_wake_up(wake_ups.get_message(timeout=10)["data"]) for _ in range(2)]
         assert [len(part.endpoint_ids) for part in parts] == [2, 2]
 
     def test_keeps_a_mailbox_as_long_as_its_longest_lived_instruction(

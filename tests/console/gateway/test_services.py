@@ -104,11 +104,11 @@ class TestSendInstruction:
         name = "".join(f"{number:x}" for number in range(CARRIED_BYTES))
         with valkey.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(WAKE_CHANNEL)
-            channel.get_message(timeout=1)
+            channel.get_message(timeout=10)
 
             send([endpoint], ReplaceCertificate(address=name))
 
-            message = channel.get_message(timeout=1)
+            message = channel.get_message(timeout=10)
         assert message is not None
         assert decode_wake_up(message["data"]) == WakeUp([endpoint.pk])
         assert valkey.hkeys(instructions_key(endpoint.pk)) == [b"1"]
@@ -123,14 +123,14 @@ class TestSendInstruction:
         endpoint = baker.make(Endpoint)
         with valkey.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(WAKE_CHANNEL)
-            channel.get_message(timeout=1)
+            channel.get_message(timeout=10)
 
             with transaction.atomic():
                 send([endpoint])
                 assert channel.get_message(timeout=0.05) is None
                 assert not valkey.exists(instructions_key(endpoint.pk))
 
-            message = channel.get_message(timeout=1)
+            message = channel.get_message(timeout=10)
         assert message is not None
         [carried] = decode_wake_up(message["data"]).carried
         assert (carried.endpoint_id, carried.sequence) == (endpoint.pk, 1)
@@ -231,10 +231,10 @@ class TestRevocation:
         )
         with valkey.pubsub(ignore_subscribe_messages=True) as channel:
             channel.subscribe(REVOKED_CHANNEL)
-            channel.get_message(timeout=1)
+            channel.get_message(timeout=10)
 
             endpoint_revoked.send(sender=Endpoint, endpoint_id=endpoint_id, at=NOW)
 
-            message = channel.get_message(timeout=1)
+            message = channel.get_message(timeout=10)
         assert message is not None
         assert message["data"] == b"cd" * 32
