@@ -49,10 +49,13 @@ def search_navigation(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def show_first_list(request: HttpRequest, app_label: str) -> HttpResponse:
-    """Lead from an app's bare address, as `/alerts/`, to the first of its lists one may see."""
+    """Lead from an app's bare address, as `/alerts/`, to the list of that name, or to another.
+
+    Only to what the user may see: the first of the app's lists where the one so named is hidden.
+    """
     site: Any = admin.site
     for app in site.get_app_list(request, app_label):
-        for model in app["models"]:
+        for model in sorted(app["models"], key=lambda model: model["name"].lower() != app_label):
             if model["admin_url"]:
                 return HttpResponseRedirect(model["admin_url"])
     raise Http404("There is no page here that you may see.")

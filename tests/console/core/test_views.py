@@ -43,12 +43,15 @@ class TestBareAddressOfAnApp:
             ("alerts.view_alert", "/alerts/", "/alerts/alert/"),
             ("endpoints.view_endpoint", "/endpoints/", "/endpoints/endpoint/"),
             ("endpoints.view_label", "/endpoints/", "/endpoints/label/"),
+            (None, "/endpoints/", "/endpoints/endpoint/"),
         ],
     )
     def test_leads_to_its_first_list_one_may_see(
-        self, permission: str, address: str, leads_to: str
+        self, permission: str | None, address: str, leads_to: str
     ) -> None:
-        answer = browser(permission).get(address)
+        client = browser(permission) if permission else browser(name="root", is_superuser=True)
+
+        answer = client.get(address)
 
         assert (answer.status_code, answer.get("Location")) == (302, leads_to)
 
