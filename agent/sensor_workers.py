@@ -59,12 +59,13 @@ async def end_child(process: Process) -> None:
     except TimeoutError:
         log.warning("a sensor process (%d) had to be killed", process.pid)
     finally:
-        # Also when the agent has no time left to wait.
+        # Also when the agent has no time left to wait: what is killed has ended in a moment, and
+        # nobody else would take notice of it.
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):
-        await _ended(process)
+        with contextlib.suppress(TimeoutError):
+            await _ended(process)
 
 
 async def _ended(process: Process) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import psutil
 import pytest
 
 from agent.exceptions import WorkerFailed
+from agent.sensor_workers import end_child
 from protocol.questions import SensorCall
 from tests.agent.gateway import eventually
 from tests.agent.sensors.asking import NAME, Asking, marked, processes_with, question, settled
@@ -97,3 +99,16 @@ async def _refusal_of(asking: Asking, call: SensorCall) -> str:
     with pytest.raises(WorkerFailed) as refusal:
         await asking.ask(call)
     return str(refusal.value)
+
+
+class TestEndChild:
+    async def test_given_up_waits_for_what_it_killed(self) -> None:
+        process = await asyncio.create_subprocess_exec(
+            "sleep", "600", stdin=PIPE, stdout=PIPE, start_new_session=True
+        )
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await end_child(process)
+
+        assert process.returncode == -signal.SIGKILL
