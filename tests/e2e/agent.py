@@ -76,6 +76,11 @@ class Agent:
         """Ask it how it is; empty when nobody answers."""
         return dict(json.loads(self.command("status", "--json").stdout or "{}"))
 
+    def records(self) -> bool:
+        """Tell whether it has an event source for processes that works."""
+        sources = self.status().get("report", {}).get("sources", [])
+        return any(s["state"] == "running" and "process" in s["kinds"] for s in sources)
+
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run one command of its command line."""
         return self.host.run(*self._words(*words), environment=self.environment, check=False)

@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from playwright import async_api, sync_api
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.e2e.console import PASSWORD, Console
+from tests.e2e.console import PASSWORD, Agent, Console
 
 # Chromium must not look for hosts outside: there are none, and each attempt costs seconds.
 ARGUMENTS = (
@@ -51,6 +51,18 @@ def logged_in_page(console: Console, folder: Path) -> Iterator[Page]:
             page.wait_for_url(f"{console.url}/")
             yield page
     assert errors == []
+
+
+def watch_live(page: Page, console: Console, agent: Agent, expression: str) -> None:
+    """Open the live grid from the endpoint's page and narrow it on the endpoint."""
+    page.goto(f"{console.url}/endpoints/endpoint/{agent.endpoint_id}/change/")
+    page.locator("form[action^='/live/open/'] button").click()
+    page.wait_for_selector("#live[data-state=OPEN]")
+    page.click("#mode-text")
+    page.fill("#expression", expression)
+    page.click("#run-search")
+    expect(page.locator("#total")).to_have_text("0 events")
+    expect(page.locator("#progress")).to_be_hidden()
 
 
 def _chromium_on(console: Console, folder: Path) -> str:

@@ -73,13 +73,7 @@ def agent(hosts: list[Host], console: Console, tmp_path: Path) -> Iterator[Agent
     agent.start()
     try:
         console.wait_for(agent)
-        eventually(lambda: records(agent), within=30, what="the recorder's start")
+        eventually(agent.records, within=30, what="the recorder's start")
         yield agent
     finally:
         agent.stop()
-
-
-def records(agent: Agent) -> bool:
-    """Tell whether an agent has an event source for processes that works."""
-    sources = agent.status().get("report", {}).get("sources", [])
-    return any(s["state"] == "running" and "process" in s["kinds"] for s in sources)

@@ -198,6 +198,13 @@ class Console:
             lambda: self.is_online(agent), within=within, what="the endpoint's coming online"
         )
 
+    def connections_of(self, host: Host) -> set[int]:
+        """List the ports of this console to which a host holds connections."""
+        lines = host.run("ss", "-Htn", "state", "established").stdout.splitlines()
+        peers = [line.split()[3] for line in lines]
+        ours = [peer for peer in peers if peer.startswith(self.host.address)]
+        return {int(peer.rpartition(":")[2]) for peer in ours}
+
     def create_signal(self, name: str, definition: str) -> str:
         """Write a Signal and return its id."""
         wish = {

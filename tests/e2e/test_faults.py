@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import IN_CI
 from tests.e2e.attacks import Attack
 from tests.e2e.browser_socket import LiveTopic
-from tests.e2e.conftest import UNTHROTTLED, records
+from tests.e2e.conftest import UNTHROTTLED
 from tests.e2e.console import Agent, Console, eventually, running_console
 from tests.e2e.kernel import bpf_objects_of, existing_bpf_objects
 from tests.e2e.network import Host
@@ -123,7 +123,7 @@ class TestAlertsThatArriveMeanwhile:
         agent.start()
         try:
             console.wait_for(agent)
-            eventually(lambda: records(agent), within=30, what="the recorder's start")
+            eventually(agent.records, within=30, what="the recorder's start")
 
             for number, jump in enumerate([HOUR, HOUR.replace("+", "-")]):
                 offset.write_text(jump)
@@ -192,7 +192,7 @@ class TestAKilledAgent:
         )
         agent.start()
         console.wait_for(agent)
-        eventually(lambda: records(agent), within=30, what="the recorder's start")
+        eventually(agent.records, within=30, what="the recorder's start")
         attack.run(100, 110)
         eventually(
             lambda: set(attack.found()) >= {*range(36), *range(100, 110)},

@@ -261,22 +261,15 @@ def test_revoking_cuts_open_connections(console: Console, agent: Agent) -> None:
         within=15,
         what="the session's attachment",
     )
-    assert _open_ports(agent.host, console) == {GATEWAY_PORT, SESSIONS_PORT}
+    assert console.connections_of(agent.host) == {GATEWAY_PORT, SESSIONS_PORT}
 
     console.api("POST", f"endpoints/{agent.endpoint_id}/revoke/", {"reason": "test"})
     # Five seconds are promised, of a machine that does nothing else.
     eventually(
-        lambda: not _open_ports(agent.host, console), within=20, what="the cut of all connections"
+        lambda: not console.connections_of(agent.host), within=20, what="the cut of all connections"
     )
 
     assert not console.is_online(agent)
     assert "revoked" in agent.status()["link_reason"]
     assert UUID(agent.endpoint_id)  # the row stays, for what it did
     assert console.endpoint(agent.endpoint_id)["revoked_at"]
-
-
-def _open_ports(host: Host, console: Console) -> set[int]:
-    """List the console's ports to which this host holds connections."""
-    lines = host.run("ss", "-Htn", "state", "established").stdout.splitlines()
-    peers = [line.split()[3] for line in lines]
-    return {int(peer.rpartition(":")[2]) for peer in peers if peer.startswith(console.host.address)}

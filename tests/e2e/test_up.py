@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.e2e.conftest import records
 from tests.e2e.console import PASSWORD, Agent, Console, eventually, running_console
 from tests.e2e.kernel import (
     bpf_objects_of,
@@ -195,7 +194,7 @@ class TestCtrlC:
         self, whole: Console
     ) -> None:
         agent = own_agent(whole)
-        eventually(lambda: records(agent), within=30, what="the recorder's start")
+        eventually(agent.records, within=30, what="the recorder's start")
         whole.wait_for(agent)
         programs = whole.programs()
         agent_pid = whole.program("-m agent").pid
