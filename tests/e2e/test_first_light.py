@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 # Five seconds are promised from the click to the end of the endpoint's connection, two from the
-# start of a program to its row in an open grid. Others' work runs here, too:
+# start of a program to its row in an open grid. Other tests run meanwhile, so they get more here:
 # `benchmarks.promises` measures them.
 CUT_WITHIN = 20.0
 SHOWN_WITHIN = 10.0
