@@ -49,6 +49,11 @@ class PublicKey(msgspec.Struct, frozen=True, kw_only=True):
     comment: str
     options: str
 
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """Type, bits, fingerprint and comment, as every sensor of keys gives them."""
+        return self.type, str(self.bits) if self.bits else "", self.fingerprint, self.comment
+
 
 def read_key(line: str) -> PublicKey | None:
     """Read a line of authorized_keys or of a public key's file; None for one that holds no key."""
@@ -95,9 +100,7 @@ def authorized_keys(context: SensorContext, _parameters: Mapping[str, str]) -> I
             place = (path, file.leads_to, instant_text_of_seconds(file.modified_at))
             keys = [key for line in file.text.splitlines() if (key := read_key(line)) is not None]
             for key in keys:
-                bits = str(key.bits) if key.bits else ""
-                known = (key.type, bits, key.fingerprint, key.comment, key.options)
-                yield (home.user, *known, *place)
+                yield (home.user, *key.cells, key.options, *place)
             if file.remark and not keys:
                 yield (home.user, "", "", "", f"({file.remark})", "", *place)
 
@@ -108,8 +111,7 @@ def host_keys(context: SensorContext, _parameters: Mapping[str, str]) -> Iterato
         if name.startswith("ssh_host_") and name.endswith(".pub"):
             key = read_key(text_at(context.root / "etc/ssh" / name, _FILE_BYTES))
             if key is not None:
-                bits = str(key.bits) if key.bits else ""
-                yield key.type, bits, key.fingerprint, key.comment, f"/etc/ssh/{name}"
+                yield (*key.cells, f"/etc/ssh/{name}")
 
 
 def _settings_places(root: Path) -> list[str]:

@@ -61,12 +61,13 @@ def read_private_key(text: str) -> PrivateKey | None:
         return None
     if found["label"] == "OPENSSH ":
         return _openssh(_decoded(found["body"]))
-    if found["label"] not in _KINDS:
+    kind = _KINDS.get(found["label"])
+    if kind is None:
         return None
     is_protected = found["label"] == "ENCRYPTED " or "4,ENCRYPTED" in found["body"]
     return PrivateKey(
-        format="PEM" if found["label"].strip() in ("RSA", "DSA", "EC") else "PKCS #8",
-        type=_KINDS[found["label"]],
+        format="PEM" if kind else "PKCS #8",
+        type=kind,
         protection=PASSPHRASE if is_protected else NOTHING,
     )
 
@@ -89,14 +90,11 @@ def private_keys(context: SensorContext, _parameters: Mapping[str, str]) -> Iter
             # It has the comment, too; but somebody may have put another one there.
             if beside is not None and (public is None or public.fingerprint == beside.fingerprint):
                 public = beside
-            known = ("", "", "", "")
-            if public is not None:
-                bits = str(public.bits) if public.bits else ""
-                known = (public.type, bits, public.fingerprint, public.comment)
+            kind, *known = ("",) * 4 if public is None else public.cells
             yield (
                 home.user,
-                key.type or known[0],
-                *known[1:],
+                key.type or kind,
+                *known,
                 key.protection,
                 key.format,
                 path,

@@ -24,6 +24,13 @@ _LOCAL: Final = (
 )
 _FROM: Final = Column("From")
 _TERMINAL: Final = Column("Terminal")
+# A public key of SSH, as `agent.sensors.sshkeys.PublicKey.cells` gives it.
+_KEY: Final = (
+    Column("Type"),
+    Column("Bits", ValueType.INTEGER),
+    Column("Fingerprint"),
+    Column("Comment"),
+)
 _WHICH: Final = Parameter(
     key="user",
     title="User",
@@ -190,10 +197,7 @@ SENSORS: Final = (
         category=CATEGORY,
         columns=(
             _USER,
-            Column("Type"),
-            Column("Bits", ValueType.INTEGER),
-            Column("Fingerprint"),
-            Column("Comment"),
+            *_KEY,
             Column("Options"),
             Column("Path", ValueType.PATH),
             Column("Leads To", ValueType.PATH),
@@ -210,10 +214,7 @@ SENSORS: Final = (
         "The same key on two computers means that one is a copy of the other.",
         category=CATEGORY,
         columns=(
-            Column("Type"),
-            Column("Bits", ValueType.INTEGER),
-            Column("Fingerprint"),
-            Column("Comment"),
+            *_KEY,
             Column("Path", ValueType.PATH),
         ),
         platforms=(LINUX,),
@@ -229,10 +230,7 @@ SENSORS: Final = (
         category=CATEGORY,
         columns=(
             _USER,
-            Column("Type"),
-            Column("Bits", ValueType.INTEGER),
-            Column("Fingerprint"),
-            Column("Comment"),
+            *_KEY,
             Column("Protection"),
             Column("Format"),
             Column("Path", ValueType.PATH),
